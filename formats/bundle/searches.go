@@ -1,0 +1,72 @@
+package bundle
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Location is where in an image something is.
+type Location struct {
+	Path    string `json:"path"`              // absolute
+	LayerID string `json:"layerID,omitempty"` // the layer's diff ID
+}
+
+// Search is what the rules or patterns found in one file of one layer.
+type Search struct {
+	Location Location `json:"location"`
+	Matches  []Match  `json:"content_searches"`
+}
+
+// Match is one place where a rule or pattern matched. There is no field for
+// the text that matched, so none can leave the machine.
+type Match struct {
+	Classification string `json:"classification"` // the rule's or pattern's name
+	LineNumber     int64  `json:"line_number"`    // from 1
+	LineOffset     int64  `json:"line_offset"`    // bytes from the start of the line
+	SeekPosition   int64  `json:"seek_position"`  // bytes from the start of the file
+	Length         int64  `json:"length"`         // bytes
+}
+
+// FileContent is a file that was retrieved whole.
+type FileContent struct {
+	Location Location `json:"location"`
+	Contents string   `json:"contents"` // base64, standard alphabet, padded
+}
+
+// EachSearch reads a secret_searches or content_searches part, one file at a time.
+func EachSearch(r io.Reader, visit func(Search) error) error { return eachElement(r, visit) }
+
+// EachFileContent reads a file_contents part, one file at a time.
+func EachFileContent(r io.Reader, visit func(FileContent) error) error { return eachElement(r, visit) }
+
+func eachElement[T any](r io.Reader, visit func(T) error) error {
+	dec := json.NewDecoder(r)
+	if err := expect(dec, json.Delim('[')); err != nil {
+		return err
+	}
+	for dec.More() {
+		var v T
+		if err := dec.Decode(&v); err != nil {
+			return err
+		}
+		if err := visit(v); err != nil {
+			return err
+		}
+	}
+	return expect(dec, json.Delim(']'))
+}
+
+func expect(dec *json.Decoder, want json.Delim) error {
+	t, err := dec.Token()
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	if err != nil {
+		return err
+	}
+	if t != want {
+		return fmt.Errorf("found %v where %v belongs", t, want)
+	}
+	return nil
+}
