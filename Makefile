@@ -1,0 +1,32 @@
+# make demo [IMAGE=…]   build, and take one image through the whole path
+# make test             install the real parts where missing, and run every test
+export CGO_ENABLED = 0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS = -s -w -X main.version=$(VERSION)
+IMAGE ?=
+PACKAGES ?= ./...
+
+.PHONY: build demo test quick lint clean
+
+build:
+	go build -ldflags '$(LDFLAGS)' -o bin/tidepole ./cmd/tidepole
+
+demo: build
+	integration/demo.sh $(IMAGE)
+
+# On a machine whose parts must all be there, as in CI: make test REQUIRE=-require
+test:
+	integration/install.sh
+	go run ./integration/testbed $(REQUIRE) -- go run ./integration/tally -timeout 30m $(PACKAGES)
+
+# The packages that build in seconds.
+quick:
+	go run ./integration/tally ./formats/... ./client/... ./importserver/...
+
+lint:
+	test -z "$$(gofmt -l .)"
+	go vet ./...
+
+clean:
+	rm -rf bin .demo
