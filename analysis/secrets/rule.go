@@ -1,0 +1,134 @@
+package secrets
+
+import (
+	"fmt"
+	"regexp/syntax"
+	"strings"
+
+	re2 "github.com/wasilibs/go-re2"
+	"github.com/wasilibs/go-re2/experimental"
+)
+
+// Rule says what one kind of secret looks like. Rules are rows of the files
+// in rules/; either Regex or Value is set.
+type Rule struct {
+	Name        string   `yaml:"name"`
+	Description string   `yaml:"description"`
+	Aliases     []string `yaml:"aliases"`  // other names that a policy may use for it
+	Keywords    []string `yaml:"keywords"` // any case; a file without one of them is not looked at further
+
+	Regex string `yaml:"regex"` // RE2 over bytes; the group "secret", if any, is what is reported
+	Value string `yaml:"value"` // RE2 of the value alone, given to a name that contains a keyword (`heroku_key = "…"`)
+
+	Window    Window   `yaml:"window"`
+	Assigned  bool     `yaml:"assigned"`  // a keyword counts only where an assignment follows it; implied by Value
+	Priority  int      `yaml:"priority"`  // of two findings that overlap, the one with the lower priority is dropped
+	Entropy   float64  `yaml:"entropy"`   // least Shannon entropy of the secret, in bits a byte
+	Check     string   `yaml:"check"`     // a name in checks; what no expression can say
+	Literal   bool     `yaml:"literal"`   // do not apply the general stop words: the expression is exact enough
+	Stopwords []string `yaml:"stopwords"` // lower case; a secret that contains one is a placeholder
+	Paths     []string `yaml:"paths"`     // named path sets or expressions: only there; empty is everywhere
+	Skip      []string `yaml:"skip"`      // named path sets or expressions: not there
+
+	Match    []Example `yaml:"match"`
+	Mismatch []Example `yaml:"mismatch"`
+}
+
+// Window is how far around a keyword the expression is tried, in bytes.
+type Window struct {
+	Back    int `yaml:"back"`    // before the keyword; 0 is 64
+	Forward int `yaml:"forward"` // after it; 0 is 256
+}
+
+// Example is a text that a rule must or must not find a secret in. Its parts
+// are joined, and <hex:40>, <alnum:36> and their like stand for random text,
+// only when the tests run: no scanner takes this repository for leaking.
+type Example struct {
+	Path  string   `yaml:"path"` // of the file; "" is /app/settings
+	Parts []string `yaml:"parts"`
+}
+
+// defaults of a rule's row.
+const (
+	defaultBack     = 64
+	defaultForward  = 256
+	defaultPriority = 10
+)
+
+// assignment surrounds a rule's Value: the name that the keyword is part of,
+// what assigns, quotes, the secret, and what may follow it.
+const assignment = `(?i:(?:%s)[\w.\-]{0,40}(?:\\?["'\x60\]]|</[a-z]{1,10}>){0,2}[ \t]{0,8}(?:["'][ \t]{1,4}value)?(?:=|:=|=>|:|>|,|[ \t])[ \t]{0,8}(?:\\?["'\x60]|b["']|<[a-z]{1,10}>)?)(?P<secret>%s)(?:[^\w+/=.\-]|\\n|$)`
+
+// rule is a Rule made ready to search.
+type rule struct {
+	Rule
+	re     *re2.Regexp
+	group  int // index of the reported group; 0 is the whole match
+	check  func([]byte) bool
+	paths  pathFilter
+	user   bool // given by the user: whole file, no filters
+	weight int
+}
+
+// prepare compiles r with the general filters f.
+func (r Rule) prepare(f *filters) (*rule, error) {
+	if err := r.validate(); err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
+	expr := r.Regex
+	if r.Value != "" {
+		expr = fmt.Sprintf(assignment, quoteAll(r.Keywords), r.Value)
+		r.Assigned = true
+	}
+	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
+	re, err := experimental.CompileLatin1(expr)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
+	paths, err := f.pathFilter(r.Paths, r.Skip)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
+	r.Window = Window{Back: orDefault(r.Window.Back, defaultBack), Forward: orDefault(r.Window.Forward, defaultForward)}
+	return &rule{
+		Rule: r, re: re, group: max(0, re.SubexpIndex("secret")),
+		check: checks[r.Check], paths: paths, weight: orDefault(r.Priority, defaultPriority),
+	}, nil
+}
+
+// validate finds what no expression compiler would.
+func (r Rule) validate() error {
+	switch {
+	case r.Name == "" || r.Description == "":
+		return fmt.Errorf("has no name or no description")
+	case len(r.Keywords) == 0:
+		return fmt.Errorf("has no keywords")
+	case (r.Regex == "") == (r.Value == ""):
+		return fmt.Errorf("wants one of regex and value")
+	case r.Check != "" && checks[r.Check] == nil:
+		return fmt.Errorf("has the unknown check %q", r.Check)
+	}
+	for _, k := range r.Keywords {
+		if len(k) < 3 || k != strings.ToLower(k) {
+			return fmt.Errorf("keyword %q is shorter than 3 bytes or not in lower case", k)
+		}
+	}
+	return nil
+}
+
+func quoteAll(words []string) string {
+	quoted := make([]string, len(words))
+	for i, w := range words {
+		quoted[i] = re2.QuoteMeta(w)
+	}
+	return strings.Join(quoted, "|")
+}
+
+func orDefault(n, otherwise int) int {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
