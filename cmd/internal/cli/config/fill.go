@@ -1,0 +1,114 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// Value is a setting with what it is and why.
+type Value struct {
+	Setting
+	Value  string // as its flag writes it
+	Origin string // "flag --url", "environment TIDEPOLE_URL", "file tidepole.yaml", "default"
+}
+
+// Fill sets every flag with a key that the command line did not set.
+func (c *Config) Fill(fs *pflag.FlagSet) error {
+	var first error
+	fs.VisitAll(func(f *pflag.Flag) {
+		if first == nil {
+			_, first = c.fill(f)
+		}
+	})
+	return first
+}
+
+// Resolve fills a flag and says where its value comes from.
+func (c *Config) Resolve(f *pflag.Flag) (Value, error) {
+	origin, err := c.fill(f)
+	if err != nil {
+		return Value{}, err
+	}
+	s, _ := Describe(f)
+	return Value{Setting: s, Value: text(f), Origin: origin}, nil
+}
+
+func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
+	s, ok := Describe(f)
+	switch {
+	case !ok:
+		return "", nil
+	case f.Changed:
+		return "flag --" + f.Name, nil
+	}
+	for _, name := range s.Env {
+		if value, ok := c.lookup(name); ok && value != "" {
+			return "environment " + name, invalid(set(f, value), s, "environment "+name, value)
+		}
+	}
+	if raw := c.viper.Get(s.Key); raw != nil {
+		origin := "file " + c.Path
+		values := c.values(s.Key, raw)
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			return origin, invalid(list.Replace(values), s, origin, strings.Join(values, ","))
+		}
+		if len(values) != 1 {
+			return "", fault.New(fault.Invalid, "%s: %s takes one value, not a list", origin, s.Key)
+		}
+		return origin, invalid(f.Value.Set(values[0]), s, origin, values[0])
+	}
+	return "default", nil
+}
+
+// set gives a flag a value from the environment; lists are separated by commas.
+func set(f *pflag.Flag, value string) error {
+	list, ok := f.Value.(pflag.SliceValue)
+	if !ok {
+		return f.Value.Set(value)
+	}
+	values := strings.Split(value, ",")
+	for i := range values {
+		values[i] = strings.TrimSpace(values[i])
+	}
+	return list.Replace(values)
+}
+
+// values is what the file has at a key: a text, a list, or a table as k=v.
+func (c *Config) values(key string, raw any) []string {
+	var values []string
+	switch raw := raw.(type) {
+	case []any:
+		for _, v := range raw {
+			values = append(values, fmt.Sprint(v))
+		}
+	case map[string]any:
+		table, _ := at(c.tree, strings.Split(key, ".")).(map[string]any) // viper lowers the names' case
+		for _, k := range sortedKeys(table) {
+			values = append(values, k+"="+fmt.Sprint(table[k]))
+		}
+	default:
+		values = append(values, fmt.Sprint(raw))
+	}
+	return values
+}
+
+func invalid(err error, s Setting, origin, value string) error {
+	if err == nil {
+		return nil
+	}
+	if s.Secret {
+		return fault.New(fault.Invalid, "%s: %s cannot be used", origin, s.Key)
+	}
+	return fault.New(fault.Invalid, "%s: %q cannot be %s: %w", origin, value, s.Key, err)
+}
+
+func text(f *pflag.Flag) string {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		return strings.Join(list.GetSlice(), ",")
+	}
+	return f.Value.String()
+}

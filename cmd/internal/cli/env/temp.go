@@ -1,0 +1,95 @@
+package env
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+)
+
+// temp is the process's own folder for temporary files.
+type temp struct {
+	mu   sync.Mutex
+	path string
+	done bool
+}
+
+// tempPattern is how the folders of all processes are called: their process's
+// id, and a random end.
+var tempPattern = regexp.MustCompile(`^tidepole-([1-9][0-9]*)-[0-9]+$`)
+
+// TempDir is a folder that only this user can read and that is gone when the
+// process ends. The first call makes it, points the process's own environment
+// to it, so that libraries use it too, and removes what dead processes left.
+func (e *Env) TempDir() (string, error) {
+	e.temp.mu.Lock()
+	defer e.temp.mu.Unlock()
+	if e.temp.done {
+		return "", fmt.Errorf("make a temporary folder: the process is ending")
+	}
+	if e.temp.path != "" {
+		return e.temp.path, nil
+	}
+	root := e.Global.TempDir
+	if root == "" {
+		root = os.TempDir()
+	}
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return "", fmt.Errorf("make a temporary folder: %w", err)
+	}
+	sweep(root)
+	dir, err := os.MkdirTemp(root, fmt.Sprintf("tidepole-%d-", os.Getpid()))
+	if err != nil {
+		return "", fmt.Errorf("make a temporary folder: %w", err)
+	}
+	e.temp.path = dir
+	return dir, e.announce(dir)
+}
+
+func (e *Env) announce(dir string) error {
+	if e.Setenv == nil {
+		return nil
+	}
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		if err := e.Setenv(name, dir); err != nil {
+			return fmt.Errorf("set %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// RemoveTemp removes the folder that TempDir made, if it did; there is none
+// afterwards. It may be called more than once.
+func (e *Env) RemoveTemp() error {
+	e.temp.mu.Lock()
+	defer e.temp.mu.Unlock()
+	e.temp.done = true
+	if e.temp.path == "" {
+		return nil
+	}
+	return os.RemoveAll(e.temp.path)
+}
+
+// sweep removes from root what processes of this user that live no more left.
+// What cannot be removed is left: another process may be at it.
+func sweep(root string) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		return
+	}
+	for _, entry := range entries {
+		m := tempPattern.FindStringSubmatch(entry.Name())
+		if m == nil || !entry.IsDir() {
+			continue
+		}
+		pid, err := strconv.Atoi(m[1])
+		info, infoErr := entry.Info()
+		if err != nil || infoErr != nil || alive(pid) || !own(info) {
+			continue
+		}
+		_ = os.RemoveAll(filepath.Join(root, entry.Name()))
+	}
+}

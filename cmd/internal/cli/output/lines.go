@@ -1,0 +1,73 @@
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/table"
+)
+
+// Lines writes "Name: value" lines. Its first error sticks.
+type Lines struct {
+	w   io.Writer
+	err error
+}
+
+// NewLines writes to w.
+func NewLines(w io.Writer) *Lines { return &Lines{w: w} }
+
+// Add writes a line; a value that is empty is written as "none".
+func (l *Lines) Add(name, format string, args ...any) {
+	value := table.Clean(fmt.Sprintf(format, args...))
+	if strings.TrimSpace(value) == "" {
+		value = "none"
+	}
+	l.print(name + ": " + value + "\n")
+}
+
+// Blank writes an empty line.
+func (l *Lines) Blank() { l.print("\n") }
+
+// Err is the first error met.
+func (l *Lines) Err() error { return l.err }
+
+func (l *Lines) print(s string) {
+	if l.err == nil {
+		_, l.err = io.WriteString(l.w, s)
+	}
+}
+
+// Time is a time as text results show it.
+func Time(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
+// Bytes is a size for people.
+func Bytes(n int64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n)/1000, 0
+	for size >= 999.95 && unit < 4 {
+		size, unit = size/1000, unit+1
+	}
+	return fmt.Sprintf("%.1f %s", size, [...]string{"kB", "MB", "GB", "TB", "PB"}[unit])
+}
+
+// Age is how long ago something was, in its largest units.
+func Age(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%d h", int(d.Hours()))
+	}
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
+}

@@ -1,0 +1,113 @@
+// Package remote is the server that client commands talk to: how it is reached,
+// how images are found on it, and how their work is waited for.
+package remote
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/tidepole/tidepole/client"
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// DefaultURL is the server's address where none is configured: what serve
+// listens on where it is not told either.
+const DefaultURL = "http://127.0.0.1:8228"
+
+// maxPassword bounds a password file, in bytes.
+const maxPassword = 4096
+
+// Connect makes the client that the settings describe. Uploads are shown on
+// display, which may be nil.
+func Connect(e *env.Env, display *progress.Display) (*client.Client, error) {
+	password, err := password(e)
+	if err != nil {
+		return nil, err
+	}
+	o := client.Options{
+		URL: e.Global.URL, Username: e.Global.Username, Password: password, Account: e.Global.Account,
+		UserAgent: "tidepole/" + e.Version.Number, CAFiles: e.Global.CAFiles,
+		Proxy: http.ProxyFromEnvironment, Timeout: e.Global.Timeout,
+		StateDir: stateDir(e),
+		Notify:   func(n client.Notice) { notify(e, n) },
+	}
+	if display != nil {
+		o.Progress = func(p client.Progress) { display.Update(progress.Event(p)) }
+		if o.TempDir, err = e.TempDir(); err != nil {
+			return nil, err
+		}
+	}
+	return client.New(o)
+}
+
+func notify(e *env.Env, n client.Notice) {
+	if n.Wait > 0 {
+		e.Log.Warn("trying again", "in", n.Wait, "error", n.Err)
+		return
+	}
+	e.Log.Warn("going on", "error", n.Err)
+}
+
+// stateDir is where unfinished uploads are remembered.
+func stateDir(e *env.Env) string {
+	if dir := config.XDG(e.Lookup, "XDG_STATE_HOME", ".local/state"); dir != "" {
+		return filepath.Join(dir, "tidepole", "uploads")
+	}
+	return ""
+}
+
+// password is the one given or, for the server of this machine's own user,
+// the one that the server generated.
+func password(e *env.Env) (string, error) {
+	switch {
+	case e.Global.PasswordFile != "" && (e.Global.Password == "" || fromFlag(e, "password-file")):
+		return ReadPassword(e.Global.PasswordFile)
+	case e.Global.Password != "":
+		return e.Global.Password, nil
+	case strings.TrimRight(e.Global.URL, "/") == DefaultURL && e.Global.Username == "admin":
+		password, err := ReadPassword(filepath.Join(config.DataDir(e.Lookup), "admin-password"))
+		if err == nil {
+			e.Log.Debug("using the local server's generated password", "dir", config.DataDir(e.Lookup))
+			return password, nil
+		}
+	}
+	return "", nil
+}
+
+func fromFlag(e *env.Env, name string) bool {
+	for _, arg := range e.Args {
+		if arg == "--"+name || strings.HasPrefix(arg, "--"+name+"=") {
+			return true
+		}
+	}
+	return false
+}
+
+// ReadPassword is the first line of a file.
+func ReadPassword(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fault.New(fault.Invalid, "read the password: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxPassword+1))
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", err)
+	}
+	if len(data) > maxPassword {
+		return "", fault.New(fault.Invalid, "read the password: %s is longer than %d bytes", path, maxPassword)
+	}
+	line, _, _ := strings.Cut(string(data), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		return "", fault.New(fault.Invalid, "read the password: the first line of %s is empty", path)
+	}
+	return line, nil
+}
