@@ -1,0 +1,206 @@
+package sbom
+
+import (
+	"context"
+	"io"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+
+	stereofile "github.com/anchore/stereoscope/pkg/file"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/source"
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// indexedSource is a source whose resolver answers patterns within one folder
+// from an index, and nothing once ctx has ended.
+type indexedSource struct {
+	source.Source
+	ctx context.Context
+}
+
+// FileResolver wraps the source's.
+func (s indexedSource) FileResolver(scope source.Scope) (file.Resolver, error) {
+	inner, err := s.Source.FileResolver(scope)
+	if err != nil {
+		return nil, err
+	}
+	r := &resolver{Resolver: inner, ctx: s.ctx}
+	r.index = sync.OnceValue(r.buildIndex)
+	return r, nil
+}
+
+// resolver finds files. Most of what catalogers ask for are patterns within a
+// folder ("/usr/lib/node_modules/x/*licen*"), for which the inner resolver goes
+// through the names of the whole image each time.
+type resolver struct {
+	file.Resolver
+	ctx   context.Context
+	index func() index
+}
+
+// index is the image's folders, and its symbolic links.
+type index struct {
+	folders map[string][]string // folder -> sorted names in it
+	links   map[string]bool
+}
+
+func (r *resolver) buildIndex() index {
+	x := index{folders: map[string][]string{}, links: map[string]bool{}}
+	for l := range r.Resolver.AllLocations(context.WithoutCancel(r.ctx)) {
+		if m, err := r.FileMetadataByLocation(l); err == nil && m.Type == stereofile.TypeSymLink {
+			x.links[l.RealPath] = true
+		}
+		folder, name := path.Split(l.RealPath)
+		folder = path.Clean(folder)
+		x.folders[folder] = append(x.folders[folder], name)
+	}
+	for names := range maps.Values(x.folders) {
+		slices.Sort(names)
+	}
+	return x
+}
+
+// FilesByGlob finds what the inner resolver finds, in the same order.
+func (r *resolver) FilesByGlob(patterns ...string) ([]file.Location, error) {
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	var found []file.Location
+	seen := map[stereofile.ID]bool{}
+	for _, pattern := range patterns {
+		locations, err := r.glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range locations {
+			ref := l.Reference()
+			if !seen[ref.ID()] {
+				seen[ref.ID()] = true
+				found = append(found, l)
+			}
+		}
+	}
+	return found, nil
+}
+
+func (r *resolver) glob(pattern string) ([]file.Location, error) {
+	folder, name := path.Split(pattern)
+	folder = path.Clean(folder)
+	if !path.IsAbs(pattern) || strings.ContainsAny(folder, `*?[{\`) || strings.Contains(name, "**") || name == "" {
+		return r.Resolver.FilesByGlob(pattern)
+	}
+	x := r.index()
+	names, exists := x.folders[folder]
+	if x.throughLink(folder) || (!exists && r.Resolver.HasPath(folder)) {
+		return r.Resolver.FilesByGlob(pattern)
+	}
+	return r.match(x, folder, name, names)
+}
+
+// throughLink tells whether a folder, or one that it lies in, is a symbolic link.
+func (x index) throughLink(folder string) bool {
+	for ; folder != "/" && folder != "."; folder = path.Dir(folder) {
+		if x.links[folder] {
+			return true
+		}
+	}
+	return false
+}
+
+// match gives the files among names that match, each once: by its own name
+// where that matches, else by the first link to it.
+func (r *resolver) match(x index, folder, pattern string, names []string) ([]file.Location, error) {
+	var real, linked []string
+	for _, name := range names {
+		ok, err := doublestar.Match(pattern, name)
+		if err != nil {
+			return nil, err
+		}
+		p := path.Join(folder, name)
+		switch {
+		case ok && x.links[p]:
+			linked = append(linked, p)
+		case ok:
+			real = append(real, p)
+		}
+	}
+	if len(real)+len(linked) == 0 {
+		return nil, nil
+	}
+	return r.Resolver.FilesByPath(append(real, linked...)...)
+}
+
+// FilesByPath fails once the context has ended, so that whatever still
+// catalogues ends too.
+func (r *resolver) FilesByPath(paths ...string) ([]file.Location, error) {
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	return r.Resolver.FilesByPath(paths...)
+}
+
+// FilesByMIMEType fails once the context has ended.
+func (r *resolver) FilesByMIMEType(kinds ...string) ([]file.Location, error) {
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	return r.Resolver.FilesByMIMEType(kinds...)
+}
+
+// FileContentsByLocation opens a file whose reading fails once the context has
+// ended.
+func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error) {
+	if r.ctx.Err() != nil {
+		return nil, context.Cause(r.ctx)
+	}
+	rc, err := r.Resolver.FileContentsByLocation(l)
+	if err != nil {
+		return nil, err
+	}
+	if at, ok := rc.(readerAt); ok {
+		return endingReaderAt{at, r.ctx}, nil
+	}
+	return endingReader{rc, r.ctx}, nil
+}
+
+// readerAt is what catalogers want of a file, so as not to read it into memory.
+type readerAt interface {
+	io.ReadCloser
+	io.ReaderAt
+	io.Seeker
+}
+
+type endingReader struct {
+	io.ReadCloser
+	ctx context.Context
+}
+
+func (r endingReader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.ReadCloser.Read(p)
+}
+
+type endingReaderAt struct {
+	readerAt
+	ctx context.Context
+}
+
+func (r endingReaderAt) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.readerAt.Read(p)
+}
+
+func (r endingReaderAt) ReadAt(p []byte, off int64) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.readerAt.ReadAt(p, off)
+}
