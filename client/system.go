@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/url"
+	"sync"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/report"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+// Status is the server's state.
+func (c *Client) Status(ctx context.Context) (wire.Status, error) {
+	return get[wire.Status](ctx, c, call{doing: "get status", route: wire.RouteStatus})
+}
+
+// Database is the server's vulnerability database.
+func (c *Client) Database(ctx context.Context) (report.Database, error) {
+	return get[report.Database](ctx, c, call{doing: "get vulnerability database", route: wire.RouteDatabase})
+}
+
+// UpdateDatabase has the server fetch a newer vulnerability database.
+func (c *Client) UpdateDatabase(ctx context.Context) (report.Database, error) {
+	return get[report.Database](ctx, c, call{
+		doing: "update vulnerability database", method: post, route: wire.RouteDatabaseUpdate, patience: slow,
+	})
+}
+
+// ImportDatabase sends a vulnerability database as it is read. It is tried
+// again only where r can be read from the start again.
+func (c *Client) ImportDatabase(ctx context.Context, r io.Reader, name, checksum string) (report.Database, error) {
+	const doing = "import vulnerability database"
+	q := url.Values{}
+	text(q, "name", name)
+	text(q, "checksum", checksum)
+	s := &source{r: r}
+	length, err := s.measure()
+	if err != nil {
+		return report.Database{}, err
+	}
+	defer s.release()
+	return get[report.Database](ctx, c, call{
+		doing: doing, method: post, route: wire.RouteDatabase, query: q, patience: slow,
+		body: &body{open: s.open, length: length, mediaType: "application/octet-stream"},
+	})
+}
+
+// source is a caller's reader that is sent, from where it stood at first.
+type source struct {
+	r     io.Reader
+	start int64
+	back  bool // it can be put back to start
+	used  bool
+
+	lock    sync.Mutex
+	current *reading
+}
+
+// measure finds out how much there is to send; -1 is "unknown".
+func (s *source) measure() (int64, error) {
+	seeker, ok := s.r.(io.Seeker)
+	if !ok {
+		return -1, nil
+	}
+	start, err := seeker.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return -1, nil // a pipe
+	}
+	end, err := seeker.Seek(0, io.SeekEnd)
+	if err != nil {
+		return -1, nil
+	}
+	s.start, s.back = start, true
+	return end - start, nil
+}
+
+// open starts a reading, and ends the one before.
+func (s *source) open() (io.ReadCloser, error) {
+	s.release()
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if s.used && !s.back {
+		return nil, fault.New(fault.Unavailable, "the connection broke off, and what was sent cannot be read again").
+			WithHint("send it from a file")
+	}
+	if s.back {
+		if _, err := s.r.(io.Seeker).Seek(s.start, io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
+	s.current = &reading{source: s}
+	return s.current, nil
+}
+
+// release takes the reader away from a connection that may still hold it.
+func (s *source) release() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.current = nil
+}
+
+// reading is one reading of a source, by a connection.
+type reading struct{ source *source }
+
+var errReleased = errors.New("read after the end of the request")
+
+func (r *reading) Read(b []byte) (int, error) {
+	r.source.lock.Lock()
+	defer r.source.lock.Unlock()
+	if r.source.current != r {
+		return 0, errReleased
+	}
+	r.source.used = true
+	return r.source.r.Read(b)
+}
+
+func (r *reading) Close() error { return nil }
