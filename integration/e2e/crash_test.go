@@ -1,0 +1,137 @@
+package e2e_test
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+// background is a command that runs while the test goes on.
+type background struct {
+	cmd            *exec.Cmd
+	stdout, stderr bytes.Buffer
+	done           chan error
+}
+
+func (u *user) startCommand(args ...string) *background {
+	u.t.Helper()
+	cmd, cancel := u.command(args...)
+	b := &background{cmd: cmd, done: make(chan error, 1)}
+	cmd.Stdout, cmd.Stderr = &b.stdout, &b.stderr
+	do(u.t, cmd.Start())
+	go func() { b.done <- cmd.Wait(); cancel() }()
+	return b
+}
+
+func (b *background) wait(t *testing.T) int {
+	t.Helper()
+	select {
+	case <-b.done:
+		return b.cmd.ProcessState.ExitCode()
+	case <-time.After(commandTime):
+		b.cmd.Process.Kill()
+		t.Fatalf("%v does not end", b.cmd.Args)
+		return -1
+	}
+}
+
+// until waits for something to become true.
+func until(t *testing.T, what string, happened func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !happened(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s did not happen", what)
+		}
+	}
+}
+
+func TestServerKilledInTheMiddleOfAnAnalysisLosesNothing(t *testing.T) {
+	p := plantedImage(t)
+	u := newUser(t).with(openRegistry(t)...)
+	s := u.serve()
+	add := u.startCommand("image", "add", p.name, "--wait", "--timeout", "4m")
+	until(t, "the analysis", func() bool {
+		var images wire.ImageList
+		r := u.run("image", "list", "-o", "json-raw")
+		return r.code == 0 && strings.Contains(r.stdout, `"analyzing"`) && images.Items == nil
+	})
+	s.kill()
+	s.start()
+	if code := add.wait(t); code != 0 {
+		t.Fatalf("add --wait ended with %d\n%s%s\nserver: %s", code, add.stdout.String(), add.stderr.String(), s.said())
+	}
+	var image wire.Image
+	u.okJSON(&image, "image", "get", p.name, "-o", "json-raw")
+	if image.Status != wire.Analyzed {
+		t.Errorf("the image is %s", image.Status)
+	}
+	requeued := false
+	for _, step := range image.StatusDetail {
+		requeued = requeued || step.From == wire.Analyzing && step.To == wire.NotAnalyzed && step.Reason != ""
+	}
+	if !requeued {
+		t.Errorf("no transition says that the work was re-queued, and why: %+v", image.StatusDetail)
+	}
+}
+
+func TestServerKilledInTheMiddleOfAnUploadLosesNothing(t *testing.T) {
+	p := plantedImage(t)
+	u := newUser(t).with(openRegistry(t)...)
+	s := u.serve()
+	add := u.startCommand("image", "add", p.name, "--from", "registry", "--wait", "--timeout", "4m", "-v")
+	// The first part that arrives makes a blob.
+	until(t, "the upload", func() bool {
+		return exec.Command("sh", "-c", "find "+s.dir+" -type f -path '*blob*' | grep -q .").Run() == nil
+	})
+	s.kill()
+	time.Sleep(500 * time.Millisecond)
+	s.start()
+	if code := add.wait(t); code != 0 {
+		t.Fatalf("add --wait ended with %d\n%s%s\nserver: %s", code, add.stdout.String(), add.stderr.String(), s.said())
+	}
+	var image wire.Image
+	u.okJSON(&image, "image", "get", p.name, "-o", "json-raw")
+	if image.Status != wire.Analyzed {
+		t.Errorf("the image is %s", image.Status)
+	}
+}
+
+func TestServerThatIsAskedToStopRequeuesItsWork(t *testing.T) {
+	p := plantedImage(t)
+	u := newUser(t).with(openRegistry(t)...)
+	s := u.serve("--grace", "100ms")
+	u.ok("image", "add", p.name)
+	until(t, "the analysis", func() bool {
+		return strings.Contains(u.run("image", "list", "-o", "json-raw").stdout, `"analyzing"`)
+	})
+	s.stop()
+	s.start()
+	u.ok("image", "add", p.name, "--wait")
+	var image wire.Image
+	u.okJSON(&image, "image", "get", p.name, "-o", "json-raw")
+	if image.Status != wire.Analyzed {
+		t.Errorf("the image is %s", image.Status)
+	}
+}
+
+func TestInterruptLeavesNothingBehind(t *testing.T) {
+	p := plantedImage(t)
+	u := newUser(t).with(openRegistry(t)...)
+	for _, after := range []time.Duration{50 * time.Millisecond, 600 * time.Millisecond, 2 * time.Second} {
+		b := u.startCommand("image", "analyze", p.name, "--from", "registry", "-o", u.home+"/evidence")
+		time.Sleep(after)
+		b.cmd.Process.Signal(syscall.SIGINT)
+		if code := b.wait(t); code != 130 {
+			t.Errorf("interrupted after %v it ended with %d\n%s", after, code, b.stderr.String())
+		}
+		u.clean()
+		if out, err := exec.Command("ls", u.home+"/evidence").CombinedOutput(); err == nil {
+			t.Errorf("interrupted after %v it left %s", after, out)
+		}
+	}
+}
