@@ -1,0 +1,154 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/policy"
+	"github.com/tidepole/tidepole/formats/report"
+)
+
+// Policy is a policy of an account.
+type Policy struct {
+	Account   string
+	Digest    string // of the policy as it is kept
+	Active    bool
+	Policy    policy.Policy
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// PolicyDigest tells two policies apart by what they say.
+func PolicyDigest(p policy.Policy) string {
+	sum := sha256.Sum256([]byte(asJSON(p)))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+const policyColumns = `account, digest, active, body, created_at, updated_at`
+
+func scanPolicy(row scanner) (Policy, error) {
+	var p Policy
+	var active int
+	var body string
+	var created, updated int64
+	if err := row.Scan(&p.Account, &p.Digest, &active, &body, &created, &updated); err != nil {
+		return p, none(err)
+	}
+	p.Active, p.CreatedAt, p.UpdatedAt = active != 0, fromMicros(created), fromMicros(updated)
+	if err := json.Unmarshal([]byte(body), &p.Policy); err != nil {
+		return p, fmt.Errorf("read policy: %w", err)
+	}
+	return p, nil
+}
+
+// PutPolicy writes a policy; one of the same id is replaced, and stays active if it was.
+func (t *Tx) PutPolicy(ctx context.Context, p Policy) error {
+	_, err := t.exec(ctx, `INSERT INTO policies (account, id, name, digest, active, body, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, 0, $5, $6, $7)
+		ON CONFLICT (account, id) DO UPDATE SET name = excluded.name, digest = excluded.digest,
+			body = excluded.body, updated_at = excluded.updated_at`,
+		p.Account, p.Policy.ID, p.Policy.Name, PolicyDigest(p.Policy), asJSON(p.Policy), micros(p.CreatedAt), micros(p.UpdatedAt))
+	return err
+}
+
+// ActivatePolicy makes a policy the account's only active one; ErrNone where
+// there is none of that id.
+func (t *Tx) ActivatePolicy(ctx context.Context, account, id string) error {
+	if _, err := t.Policy(ctx, account, id); err != nil {
+		return err
+	}
+	_, err := t.exec(ctx, `UPDATE policies SET active = CASE WHEN id = $2 THEN 1 ELSE 0 END WHERE account = $1`, account, id)
+	return err
+}
+
+// Policy is an account's policy of an id; ErrNone where there is none.
+func (t *Tx) Policy(ctx context.Context, account, id string) (Policy, error) {
+	return scanPolicy(t.q.QueryRowContext(ctx, `SELECT `+policyColumns+` FROM policies WHERE account = $1 AND id = $2`, account, id))
+}
+
+// ActivePolicy is the account's active policy; ErrNone where there is none.
+func (t *Tx) ActivePolicy(ctx context.Context, account string) (Policy, error) {
+	return scanPolicy(t.q.QueryRowContext(ctx, `SELECT `+policyColumns+` FROM policies WHERE account = $1 AND active = 1`, account))
+}
+
+// Policies are an account's policies, oldest first.
+func (t *Tx) Policies(ctx context.Context, account string) ([]Policy, error) {
+	var all []Policy
+	err := t.each(ctx, `SELECT `+policyColumns+` FROM policies WHERE account = $1 ORDER BY created_at, id`, []any{account},
+		func(rows *sql.Rows) error {
+			p, err := scanPolicy(rows)
+			all = append(all, p)
+			return err
+		})
+	return all, err
+}
+
+// DeletePolicy removes a policy; ErrNone where there is none of that id.
+func (t *Tx) DeletePolicy(ctx context.Context, account, id string) error {
+	n, err := t.exec(ctx, `DELETE FROM policies WHERE account = $1 AND id = $2`, account, id)
+	return touched(n, err, "delete policy %s", id)
+}
+
+// Evaluation is a verdict, and what it rests on.
+type Evaluation struct {
+	Image        int64
+	Tag          string
+	Policy       string // its id
+	PolicyDigest string
+	DBDigest     string
+	Evidence     string
+	At           time.Time
+	Result       report.Evaluation
+}
+
+// PutEvaluation keeps a verdict in place of an older one that rests on the same.
+func (t *Tx) PutEvaluation(ctx context.Context, e Evaluation) error {
+	_, err := t.exec(ctx, `INSERT INTO evaluations (image, tag, policy, policy_digest, db_digest, evidence, at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+		ON CONFLICT (image, tag, policy, policy_digest, db_digest, evidence) DO UPDATE SET at = excluded.at, body = excluded.body`,
+		e.Image, e.Tag, e.Policy, e.PolicyDigest, e.DBDigest, e.Evidence, micros(e.At), asJSON(e.Result))
+	return err
+}
+
+// Evaluations are the verdicts of a policy on an image under a tag, newest
+// first, at most limit.
+func (t *Tx) Evaluations(ctx context.Context, image int64, tag, policy string, limit int) ([]Evaluation, error) {
+	var all []Evaluation
+	err := t.each(ctx, `SELECT policy_digest, db_digest, evidence, at, body FROM evaluations
+		WHERE image = $1 AND tag = $2 AND policy = $3 ORDER BY at DESC LIMIT $4`, []any{image, tag, policy, limit},
+		func(rows *sql.Rows) error {
+			e := Evaluation{Image: image, Tag: tag, Policy: policy}
+			var at int64
+			var body string
+			if err := rows.Scan(&e.PolicyDigest, &e.DBDigest, &e.Evidence, &at, &body); err != nil {
+				return err
+			}
+			e.At = fromMicros(at)
+			all = append(all, e)
+			return json.Unmarshal([]byte(body), &all[len(all)-1].Result)
+		})
+	return all, err
+}
+
+// Setting is a named value; "" where it is not set.
+func (t *Tx) Setting(ctx context.Context, name string) (string, error) {
+	var value string
+	err := t.one(ctx, `SELECT value FROM settings WHERE name = $1`, []any{name}, []any{&value})
+	if errors.Is(err, ErrNone) {
+		return "", nil
+	}
+	return value, err
+}
+
+// SetSetting writes a named value.
+func (t *Tx) SetSetting(ctx context.Context, name, value string) error {
+	_, err := t.exec(ctx, `INSERT INTO settings (name, value) VALUES ($1, $2)
+		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
+	return err
+}

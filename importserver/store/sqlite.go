@@ -1,0 +1,38 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+
+	_ "github.com/glebarez/go-sqlite" // registers "sqlite"; the one place that imports a driver of that name
+	"github.com/pressly/goose/v3"
+)
+
+// openSQLite opens the database file at path, which is made where absent.
+// Transactions take the file's write lock when they begin, so that none fails
+// half-way; within this process they queue for it instead of polling.
+func openSQLite(ctx context.Context, path string) (*Store, error) {
+	q := url.Values{}
+	q.Set("_txlock", "immediate")
+	for _, pragma := range []string{
+		"busy_timeout(10000)",
+		"journal_mode(WAL)",
+		"synchronous(FULL)",
+		"foreign_keys(1)",
+		"temp_store(MEMORY)",
+	} {
+		q.Add("_pragma", pragma)
+	}
+	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.SetMaxOpenConns(8)
+	if err := db.PingContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	return &Store{db: db, dialect: goose.DialectSQLite3, writers: make(chan struct{}, 1)}, nil
+}
