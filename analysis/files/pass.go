@@ -94,6 +94,15 @@ func diffIDs(img v1.Image, layers []v1.Layer) ([]string, error) {
 // Image is the image to read in place of the original.
 func (p *Pass) Image() v1.Image { return passImage{p.image, p} }
 
+// LayerIDs are the layers' diff IDs, the lowest layer first.
+func (p *Pass) LayerIDs() []string {
+	ids := make([]string, len(p.layers))
+	for i, l := range p.layers {
+		ids[i] = l.diffID
+	}
+	return ids
+}
+
 // Layer is what was learnt of the layer with that index.
 func (p *Pass) Layer(index int) *Layer { return p.layers[index] }
 
