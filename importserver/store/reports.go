@@ -43,7 +43,11 @@ func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[
 	shared := make([]string, len(r.Matches.Vulnerabilities))
 	for i, v := range r.Matches.Vulnerabilities {
 		v.Package, v.Evidence = report.Package{}, nil
-		shared[i] = asJSON(v)
+		body, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Errorf("write %s: %w", v.ID, err) // a score that is not a number
+		}
+		shared[i] = string(body)
 	}
 	hashes, ids, err := t.vulnerabilities(ctx, r.Matches.Vulnerabilities, shared)
 	if err != nil {

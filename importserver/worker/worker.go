@@ -1,0 +1,178 @@
+// Package worker claims work and runs the function it was given for each item,
+// keeping the lease alive meanwhile.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/importserver/queue"
+)
+
+// Pool works off a queue, several items at once. All fields but Observe are
+// required.
+type Pool struct {
+	Queue     *queue.Queue
+	Name      string // of this process's workers, for the images' history
+	Size      int    // items at once
+	Do        func(ctx context.Context, l *queue.Lease, progress func(string)) error
+	Heartbeat time.Duration
+	Poll      time.Duration // how often to look for work that nobody announced
+	Grace     time.Duration // how long running work may go on once the context ended
+	Limit     time.Duration // the longest that one item may take
+	Log       *slog.Logger
+	// Observe is told the end of every attempt.
+	Observe func(stage string, took time.Duration, err error)
+}
+
+// errDrained ends work that the grace period was too short for.
+var errDrained = errors.New("the worker is shutting down")
+
+// Run works until ctx ends. Then it claims nothing more, lets running work go on
+// for the grace period, and gives the rest back to the queue before it returns.
+func (p *Pool) Run(ctx context.Context) {
+	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stop(nil)
+	var running sync.WaitGroup
+	p.claimAll(ctx, func(l *queue.Lease) { p.attempt(work, l) }, &running)
+	drained := time.AfterFunc(p.Grace, func() { stop(errDrained) })
+	defer drained.Stop()
+	running.Wait()
+}
+
+// claimAll hands out work as long as there is a free place, until ctx ends.
+func (p *Pool) claimAll(ctx context.Context, attempt func(*queue.Lease), running *sync.WaitGroup) {
+	places := make(chan struct{}, p.Size)
+	poll := time.NewTicker(p.Poll)
+	defer poll.Stop()
+	for {
+		select {
+		case places <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		l, err := p.Queue.Claim(ctx, p.Name)
+		if err != nil && ctx.Err() == nil {
+			p.Log.Error("claim work", "error", err)
+		}
+		if l == nil {
+			<-places
+			select {
+			case <-p.Queue.Wake():
+			case <-poll.C:
+			case <-ctx.Done():
+				return
+			}
+			continue
+		}
+		running.Add(1)
+		go func() {
+			defer func() { <-places; running.Done() }()
+			attempt(l)
+		}()
+	}
+}
+
+// attempt runs one item and settles it.
+func (p *Pool) attempt(ctx context.Context, l *queue.Lease) {
+	log := p.Log.With("image", l.Image.Digest, "account", l.Image.Account, "stage", l.Work.Stage, "attempt", l.Work.Attempts)
+	log.Info("work start")
+	stage, begun := l.Work.Stage, time.Now()
+	err := p.run(ctx, l)
+	took := time.Since(begun)
+	if p.Observe != nil {
+		p.Observe(stage, took, err)
+	}
+	if err == nil {
+		log.Info("work done", "took", took)
+		return
+	}
+	// The settlement must not be cut short by what ended the work.
+	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	switch {
+	case errors.Is(err, queue.ErrLost):
+		log.Warn("lease lost", "took", took)
+		return
+	case errors.Is(err, errDrained):
+		log.Info("work given back", "took", took)
+		err = l.Release(settle, errDrained.Error())
+	default:
+		log.Error("work failed", "error", err, "took", took)
+		err = l.Fail(settle, err)
+	}
+	if err != nil && !errors.Is(err, queue.ErrLost) {
+		log.Error("settle work", "error", err) // the lease will expire
+	}
+}
+
+// run calls Do while the lease holds, within the time limit. Its error is the
+// reason why the work was cancelled where it was.
+func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	late := fault.New(fault.Unavailable, "it took longer than %s", p.Limit)
+	timer := time.AfterFunc(p.Limit, func() { stop(late) })
+	defer timer.Stop()
+	var doing atomic.Value
+	doing.Store("")
+	var beating sync.WaitGroup
+	beating.Add(1)
+	go func() {
+		defer beating.Done()
+		p.beat(ctx, l, &doing, stop)
+	}()
+	err := p.protected(ctx, l, func(what string) { doing.Store(what) })
+	cause := context.Cause(ctx)
+	stop(nil)
+	beating.Wait()
+	if err != nil && cause != nil {
+		return cause
+	}
+	return err
+}
+
+// protected calls Do and makes an error of a panic, so that one image cannot
+// take the others down.
+func (p *Pool) protected(ctx context.Context, l *queue.Lease, progress func(string)) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			p.Log.Error("work panicked", "image", l.Image.Digest, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = fmt.Errorf("internal error: %v", v)
+		}
+	}()
+	return p.Do(ctx, l, progress)
+}
+
+// beat keeps the lease alive until ctx ends, and ends the work when the lease is
+// lost. A store that does not answer is tried again until the lease must be over.
+func (p *Pool) beat(ctx context.Context, l *queue.Lease, doing *atomic.Value, stop context.CancelCauseFunc) {
+	tick := time.NewTicker(p.Heartbeat)
+	defer tick.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := l.Beat(ctx, doing.Load().(string))
+		switch {
+		case err == nil:
+			last = time.Now()
+		case ctx.Err() != nil:
+			return
+		case errors.Is(err, queue.ErrLost), time.Since(last) > p.Queue.LeaseTime:
+			stop(queue.ErrLost)
+			return
+		default:
+			p.Log.Warn("keep the lease", "image", l.Image.Digest, "error", err)
+		}
+	}
+}
