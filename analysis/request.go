@@ -1,0 +1,107 @@
+package analysis
+
+import (
+	"errors"
+	"path"
+	"strings"
+	"syscall"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/tidepole/tidepole/analysis/image"
+	"github.com/tidepole/tidepole/analysis/secrets"
+	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+)
+
+// Request says which image to analyse and what to record with it.
+type Request struct {
+	Image       image.Request
+	Name        string            // to record it as; "" is Image.Reference
+	Dockerfile  []byte            // the one it was built from; nil where it is not known
+	Annotations map[string]string // recorded with it
+}
+
+// Options say what an analysis does, and within which limits.
+type Options struct {
+	Secrets         *secrets.Matcher // searches all layers; nil: not searched
+	Content         *secrets.Matcher // searches the final image; nil: not searched
+	Retrieve        []string         // patterns of files to keep whole, as "/etc/**/*.conf"; nil is DefaultRetrieve, empty none
+	RetrieveMaxSize int64            // bytes; a larger file is not kept; 0 is DefaultRetrieveMaxSize
+	TempDir         string           // everything spilled goes below it; "" is the system's
+	Tool, Version   string           // the document's author; "" is tidepole
+	Progress        func(image.Progress)
+}
+
+// DefaultRetrieve are the files that policies ask for.
+var DefaultRetrieve = []string{"/etc/passwd"}
+
+// Limits of retrieved files, in bytes.
+const (
+	DefaultRetrieveMaxSize = 1 << 20
+	MaxRetrieved           = 32 << 20 // all files of an image together
+)
+
+// prepare checks what can be checked before an image is opened, and fills in
+// defaults.
+func prepare(req Request, o Options) (Request, Options, error) {
+	if req.Name != "" {
+		if _, err := reference.Parse(req.Name); err != nil {
+			return req, o, err
+		}
+	}
+	if len(req.Dockerfile) > bundle.MaxDockerfile {
+		return req, o, fault.New(fault.TooLarge, "the Dockerfile of %d bytes is longer than %d", len(req.Dockerfile), bundle.MaxDockerfile)
+	}
+	if o.Retrieve == nil {
+		o.Retrieve = DefaultRetrieve
+	}
+	patterns := make([]string, len(o.Retrieve))
+	for i, p := range o.Retrieve {
+		if !doublestar.ValidatePattern(p) {
+			return req, o, fault.New(fault.Invalid, "%q is not a pattern of paths", p)
+		}
+		if patterns[i] = p; !path.IsAbs(p) && !strings.HasPrefix(p, "**/") {
+			patterns[i] = "/" + p
+		}
+	}
+	o.Retrieve = patterns
+	if o.RetrieveMaxSize <= 0 {
+		o.RetrieveMaxSize = DefaultRetrieveMaxSize
+	}
+	if o.Tool == "" {
+		o.Tool = "tidepole"
+	}
+	if req.Image.Options.TempDir == "" {
+		req.Image.Options.TempDir = o.TempDir
+	}
+	if req.Image.Options.Progress == nil {
+		req.Image.Options.Progress = o.Progress
+	}
+	return req, o, nil
+}
+
+func (o Options) stage(name string, finished bool) {
+	if o.Progress != nil {
+		o.Progress(image.Progress{Stage: name, Finished: finished})
+	}
+}
+
+func (o Options) layerProgress(layer string, read int64, finished bool) {
+	if o.Progress != nil {
+		o.Progress(image.Progress{Stage: "read", Item: layer, Done: read, Finished: finished})
+	}
+}
+
+// withHint makes a full disk a fault that says where.
+func withHint(err error, dir string) error {
+	if !errors.Is(err, syscall.ENOSPC) {
+		return err
+	}
+	if dir == "" {
+		dir = "the temporary folder"
+	}
+	return fault.New(fault.Unavailable, "%w", err).
+		WithHint("the layers of an image are unpacked into %s: free space there, or choose another folder", dir)
+}
