@@ -164,6 +164,7 @@ const (
 	ProblemInvalidRule = "invalid_rule" // a rule cannot be evaluated as it is written; the verdict is stop
 	ProblemNoData      = "no_data"      // the evidence or the database that a rule needs is absent
 	ProblemRetired     = "retired_gate" // the gate exists for old policies only and never fires
+	ProblemTruncated   = "truncated"    // there are more findings than are listed
 )
 
 // Problem is something that kept a rule from being evaluated as written.

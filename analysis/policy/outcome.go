@@ -1,0 +1,54 @@
+package policy
+
+import (
+	"crypto/md5"
+	"encoding/hex"
+	"fmt"
+)
+
+// firing is one occurrence of what a rule describes.
+type firing struct {
+	id, message string
+}
+
+// outcome takes what the check of one rule finds.
+type outcome struct {
+	gate, trigger, rule string
+	seen                map[firing]bool
+
+	fire func(firing)
+	miss func(what string)
+}
+
+// firef fires under an id made of gate, trigger and message.
+func (o *outcome) firef(format string, args ...any) {
+	message := fmt.Sprintf(format, args...)
+	o.fireAs(digest(o.gate, o.trigger, message), message)
+}
+
+// fireDetail fires under an id made of gate, trigger and message; the detail,
+// which may change from build to build, is shown and leaves the id alone.
+func (o *outcome) fireDetail(message, detail string) {
+	o.fireAs(digest(o.gate, o.trigger, message), message+detail)
+}
+
+// fireAs fires under an id of the trigger's choice. The same twice counts once.
+func (o *outcome) fireAs(id, message string) {
+	f := firing{id, message}
+	if o.seen[f] {
+		return
+	}
+	if len(o.seen) < MaxFindings {
+		o.seen[f] = true
+	}
+	o.fire(f)
+}
+
+// missf says that something was not judged because the evidence lacks it.
+func (o *outcome) missf(format string, args ...any) { o.miss(fmt.Sprintf(format, args...)) }
+
+// digest is the id of a firing whose trigger gives it none.
+func digest(gate, trigger, message string) string {
+	sum := md5.Sum([]byte(gate + trigger + message))
+	return hex.EncodeToString(sum[:])
+}
