@@ -8,7 +8,6 @@ import (
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
-	"github.com/tidepole/tidepole/formats/reference"
 )
 
 // MaxSBOM bounds a document that FromSBOM reads, in bytes.
