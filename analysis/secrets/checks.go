@@ -46,18 +46,14 @@ func isJWT(text []byte) bool {
 	return json.Unmarshal(plain, &header) == nil && header.Algorithm != "" && header.Algorithm != "none"
 }
 
-// isMixed says whether text has digits as well as letters: a token, not a word.
+// isMixed says whether text has a digit as well as a letter: a token, not a word.
 func isMixed(text []byte) bool {
-	digits, letters := 0, 0
+	digit, letter := false, false
 	for _, c := range text {
-		switch {
-		case '0' <= c && c <= '9':
-			digits++
-		case 'a' <= c|0x20 && c|0x20 <= 'z':
-			letters++
-		}
+		digit = digit || '0' <= c && c <= '9'
+		letter = letter || 'a' <= c|0x20 && c|0x20 <= 'z'
 	}
-	return digits >= 2 && letters >= 2
+	return digit && letter
 }
 
 // isPassword says whether text is neither a word nor a name of something

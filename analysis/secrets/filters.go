@@ -10,6 +10,7 @@ import (
 
 // filters keep false positives out; the file filters.yaml.
 type filters struct {
+	Entropy      float64             `yaml:"entropy"`      // least entropy of a secret whose rule names none
 	Stopwords    []string            `yaml:"stopwords"`    // lower case, anywhere in a secret
 	Placeholders []string            `yaml:"placeholders"` // expressions of a whole secret
 	Noise        []string            `yaml:"noise"`        // names of path sets in which no rule looks
@@ -37,19 +38,19 @@ func union(exprs []string) (*regexp.Regexp, error) {
 	return regexp.Compile("(?:" + strings.Join(exprs, ")|(?:") + ")")
 }
 
-// pathSet is the union of named sets and expressions; these hold a slash or a
-// backslash, as no name does.
+// pathSet is the union of named sets and expressions. A name is of lower case
+// letters alone, which no expression of use is.
 func (f *filters) pathSet(list []string) (*regexp.Regexp, error) {
 	var exprs []string
 	for _, item := range list {
-		switch set, named := f.PathSets[item]; {
-		case named:
-			exprs = append(exprs, set...)
-		case strings.ContainsAny(item, `/\`):
-			exprs = append(exprs, item)
-		default:
+		set, named := f.PathSets[item]
+		if !named && strings.Trim(item, "abcdefghijklmnopqrstuvwxyz") == "" {
 			return nil, fmt.Errorf("there is no path set %q", item)
 		}
+		if !named {
+			set = []string{item}
+		}
+		exprs = append(exprs, set...)
 	}
 	return union(exprs)
 }
@@ -75,17 +76,19 @@ func (f *filters) accepts(r *rule, secret []byte) bool {
 	if r.user {
 		return true
 	}
-	if r.Entropy > 0 && entropy(secret) < r.Entropy {
-		return false
-	}
 	lower := bytes.ToLower(secret)
-	if containsAny(lower, r.Stopwords) {
-		return false
-	}
-	if !r.Literal && (containsAny(lower, f.Stopwords) || f.placeholder.Match(lower)) {
+	if containsAny(lower, r.Stopwords) || !r.Literal && f.isPlaceholder(r, lower) {
 		return false
 	}
 	return r.check == nil || r.check(secret)
+}
+
+func (f *filters) isPlaceholder(r *rule, lower []byte) bool {
+	least := r.Entropy
+	if least == 0 {
+		least = f.Entropy
+	}
+	return entropy(lower) < least || containsAny(lower, f.Stopwords) || f.placeholder.Match(lower)
 }
 
 func containsAny(text []byte, words []string) bool {

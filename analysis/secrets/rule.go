@@ -10,22 +10,23 @@ import (
 )
 
 // Rule says what one kind of secret looks like. Rules are rows of the files
-// in rules/; either Regex or Value is set.
+// in rules/. One of Token, Value and Regex is set; each is RE2 over bytes.
 type Rule struct {
 	Name        string   `yaml:"name"`
 	Description string   `yaml:"description"`
 	Aliases     []string `yaml:"aliases"`  // other names that a policy may use for it
 	Keywords    []string `yaml:"keywords"` // any case; a file without one of them is not looked at further
 
-	Regex string `yaml:"regex"` // RE2 over bytes; the group "secret", if any, is what is reported
-	Value string `yaml:"value"` // RE2 of the value alone, given to a name that contains a keyword (`heroku_key = "…"`)
+	Token string `yaml:"token"` // a secret known by its own form, wherever it stands as a word
+	Value string `yaml:"value"` // a secret known by the name it is given to, which has a keyword: `heroku_key = "…"`
+	Regex string `yaml:"regex"` // anything else; the group "secret", if any, is what is reported
 
 	Window    Window   `yaml:"window"`
 	Assigned  bool     `yaml:"assigned"`  // a keyword counts only where an assignment follows it; implied by Value
 	Priority  int      `yaml:"priority"`  // of two findings that overlap, the one with the lower priority is dropped
-	Entropy   float64  `yaml:"entropy"`   // least Shannon entropy of the secret, in bits a byte
+	Entropy   float64  `yaml:"entropy"`   // least Shannon entropy of the secret, in bits a byte; 0 is that of filters.yaml
 	Check     string   `yaml:"check"`     // a name in checks; what no expression can say
-	Literal   bool     `yaml:"literal"`   // do not apply the general stop words: the expression is exact enough
+	Literal   bool     `yaml:"literal"`   // the expression is exact enough: no filters of filters.yaml
 	Stopwords []string `yaml:"stopwords"` // lower case; a secret that contains one is a placeholder
 	Paths     []string `yaml:"paths"`     // named path sets or expressions: only there; empty is everywhere
 	Skip      []string `yaml:"skip"`      // named path sets or expressions: not there
@@ -40,20 +41,15 @@ type Window struct {
 	Forward int `yaml:"forward"` // after it; 0 is 256
 }
 
-// Example is a text that a rule must or must not find a secret in. Its parts
-// are joined, and <hex:40>, <alnum:36> and their like stand for random text,
-// only when the tests run: no scanner takes this repository for leaking.
-type Example struct {
-	Path  string   `yaml:"path"` // of the file; "" is /app/settings
-	Parts []string `yaml:"parts"`
-}
-
 // defaults of a rule's row.
 const (
 	defaultBack     = 64
 	defaultForward  = 256
 	defaultPriority = 10
 )
+
+// word surrounds a rule's Token; an escaped line end may stand before it.
+const word = `(?:\b|\\[nrt])(?P<secret>%s)(?:\b|[^\w\-]|$)`
 
 // assignment surrounds a rule's Value: the name that the keyword is part of,
 // what assigns, quotes, the secret, and what may follow it.
@@ -75,11 +71,8 @@ func (r Rule) prepare(f *filters) (*rule, error) {
 	if err := r.validate(); err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
-	expr := r.Regex
-	if r.Value != "" {
-		expr = fmt.Sprintf(assignment, quoteAll(r.Keywords), r.Value)
-		r.Assigned = true
-	}
+	expr := r.expression()
+	r.Assigned = r.Assigned || r.Value != ""
 	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
@@ -105,8 +98,10 @@ func (r Rule) validate() error {
 		return fmt.Errorf("has no name or no description")
 	case len(r.Keywords) == 0:
 		return fmt.Errorf("has no keywords")
-	case (r.Regex == "") == (r.Value == ""):
-		return fmt.Errorf("wants one of regex and value")
+	case r.Token+r.Value+r.Regex != r.Token && r.Token+r.Value+r.Regex != r.Value && r.Token+r.Value+r.Regex != r.Regex:
+		return fmt.Errorf("has more than one of token, value and regex")
+	case r.Token+r.Value+r.Regex == "":
+		return fmt.Errorf("has none of token, value and regex")
 	case r.Check != "" && checks[r.Check] == nil:
 		return fmt.Errorf("has the unknown check %q", r.Check)
 	}
@@ -116,6 +111,17 @@ func (r Rule) validate() error {
 		}
 	}
 	return nil
+}
+
+// expression is what is compiled.
+func (r Rule) expression() string {
+	switch {
+	case r.Token != "":
+		return fmt.Sprintf(word, r.Token)
+	case r.Value != "":
+		return fmt.Sprintf(assignment, quoteAll(r.Keywords), r.Value)
+	}
+	return r.Regex
 }
 
 func quoteAll(words []string) string {
