@@ -1,12 +1,35 @@
-// Package image opens a container image wherever it is.
+// Package image opens a container image wherever it is: in a registry, in a
+// daemon, in an archive or in a folder.
+//
+// # Order
+//
+// When a request names no source, these are tried in this order, and the first
+// that has the image wins: a path that exists is tried as docker-archive and
+// oci-archive (a file) or oci-dir (a folder); then what the reference names is
+// looked for in docker, podman, containerd and registry. Daemons are then asked
+// only for what they hold; they pull only when they are named.
+//
+// # Trust
+//
+// Nothing an image says about itself is believed: manifests, configurations and
+// layers are hashed while they are read, against the digests that lead to them,
+// and layers once more, unpacked, against the configuration. Reading is bounded
+// by Limits and ends with the context.
+//
+// # Identity
+//
+// An image's digest is that of its manifest, where it has one. The archives of
+// "docker save" have none unless the daemon keeps images as they were pulled.
+// One is then made, always the same for the same image: Docker's schema 2 with
+// the layers unpacked, each with its diff ID as digest.
 package image
 
 import (
 	"context"
+	"fmt"
+	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-
-	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Identity is what an image is called by and recorded under.
@@ -25,35 +48,58 @@ type Identity struct {
 	Platform       string // os/arch[/variant], from the configuration
 }
 
-// Image is an open image. Its context is the one given to Open.
+// Image is an open image. It is read under the context that Open was given, and
+// must be closed.
 type Image struct {
 	Identity
 	Source string // a name of Sources
 
-	v1 v1.Image
+	picture *picture
+	close   func() error
 }
 
-// SourceInfo is one row of the table of sources.
-type SourceInfo struct {
-	Name string
-	Help string
-}
-
-// Open opens an image.
+// Open opens an image. Manifest and configuration are read and verified; layers
+// are read when they are asked for. Errors are faults, except where ctx ended.
 func Open(ctx context.Context, req Request) (*Image, error) {
-	return nil, fault.New(fault.Unavailable, "open %s: no source", req.Reference)
+	ctx, cancel := context.WithCancel(ctx)
+	img, v, err := open(ctx, req)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	// Whoever interrupts may never come to Close.
+	stop := context.AfterFunc(ctx, func() { v.close() })
+	img.close = sync.OnceValue(func() error {
+		stop()
+		cancel()
+		return v.close()
+	})
+	return img, nil
 }
 
-// Resolve looks an image up in its registry.
+// Resolve looks an image up in its registry: its manifest and configuration, no
+// layer. The request's source is not looked at.
 func Resolve(ctx context.Context, req Request) (Identity, error) {
-	return Identity{}, fault.New(fault.Unavailable, "resolve %s: no source", req.Reference)
+	registry, _ := sourceNamed("registry")
+	img, v, err := try(ctx, req, registry)
+	if err != nil {
+		return Identity{}, err
+	}
+	if err := v.close(); err != nil {
+		return Identity{}, fmt.Errorf("resolve %s: %w", printable(req.Reference), err)
+	}
+	return img.Identity, nil
 }
 
-// Sources are the places an image can be in, in the order they are tried.
-func Sources() []SourceInfo { return nil }
+// V1 is the image's content. Its layers' Uncompressed and Compressed streams
+// are verified: the Read that reaches the end fails if a digest is not as it
+// should be, and before that if a limit is passed or the context ends.
+func (i *Image) V1() v1.Image { return i.picture }
 
-// V1 is the image's content.
-func (i *Image) V1() v1.Image { return i.v1 }
-
-// Close removes everything spilled.
-func (i *Image) Close() error { return nil }
+// Close removes everything spilled and ends what is still being read.
+func (i *Image) Close() error {
+	if i == nil || i.close == nil {
+		return nil
+	}
+	return i.close()
+}

@@ -1,0 +1,198 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/containerd/errdefs"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/moby/moby/client"
+	"github.com/moby/moby/client/pkg/versions"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+)
+
+// How long a daemon may take. Before the first byte of an image comes, some
+// write all of it to their disk.
+const (
+	daemonAnswers = 30 * time.Second
+	daemonSaves   = 15 * time.Minute
+)
+
+// daemon is a conversation with a daemon that speaks Docker's API.
+type daemon struct {
+	*visit
+	endpoint
+	api *client.Client
+}
+
+// findInDaemon has a daemon save the image into the visit's private folder, and
+// finds it there.
+func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) {
+	api, err := client.New(end.options...)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(end.host), err)
+	}
+	v.later(api.Close)
+	d := daemon{v, end, api}
+	found, err := d.inspect(ctx)
+	if fault.Of(err) == fault.NotFound && !v.auto {
+		if err := d.pull(ctx); err != nil {
+			return nil, err
+		}
+		found, err = d.inspect(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	have := v1.Platform{OS: found.Os, Architecture: found.Architecture, Variant: found.Variant}
+	if v.want.asked && !v.want.matches(have) && !d.knowsPlatforms() {
+		return nil, v.want.wrong([]v1.Platform{have})
+	}
+	return d.save(ctx, found)
+}
+
+// inspect asks what the daemon knows of the image.
+func (d daemon) inspect(ctx context.Context) (client.ImageInspectResult, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, daemonAnswers, errStalled)
+	defer cancel()
+	found, err := d.api.ImageInspect(ctx, d.Reference)
+	if errdefs.IsNotFound(err) {
+		return found, fault.New(fault.NotFound, "the daemon at %s has no such image", printable(d.host))
+	}
+	return found, d.failed(ctx, err)
+}
+
+// knowsPlatforms tells whether the daemon can hold one image for several
+// platforms, and save one of them.
+func (d daemon) knowsPlatforms() bool {
+	return versions.GreaterThanOrEqualTo(d.api.ClientVersion(), "1.48")
+}
+
+// save streams the image into an archive and finds it there. It is named by its
+// ID, so that no tag can move meanwhile and the archive holds nothing else.
+func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*place, error) {
+	var opts []client.ImageSaveOption
+	if d.want.asked && d.knowsPlatforms() {
+		opts = append(opts, client.ImageSaveWithPlatforms(d.platform()))
+	}
+	reading, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := watchStall(daemonSaves, cancel)
+	defer timer.Stop()
+	stream, err := d.api.ImageSave(reading, []string{found.ID}, opts...)
+	if err != nil {
+		return nil, d.failed(reading, err)
+	}
+	body := &watched{ReadCloser: stream, ctx: reading, cancel: cancel, timer: timer, every: daemonSaves}
+	defer body.Close()
+	file, err := d.spill(ctx, body, "pull")
+	if err != nil {
+		return nil, err
+	}
+	archive, err := newTarball(file, d.Options.Limits)
+	if err != nil {
+		return nil, err
+	}
+	p, err := d.findInSaved(ctx, archive, "")
+	if err != nil {
+		return nil, fmt.Errorf("what the daemon at %s saved: %w", printable(d.host), err)
+	}
+	p.tags, p.repoDigests = fullTags(found.RepoTags), found.RepoDigests
+	return p, nil
+}
+
+func (d daemon) platform() ocispec.Platform {
+	return ocispec.Platform{OS: d.want.OS, Architecture: d.want.Architecture, Variant: d.want.Variant}
+}
+
+// pull has the daemon pull the image, as "docker run" would.
+func (d daemon) pull(ctx context.Context) error {
+	ref, err := reference.Parse(d.Reference)
+	if err != nil {
+		return err
+	}
+	opts := client.ImagePullOptions{}
+	if d.want.asked {
+		opts.Platforms = []ocispec.Platform{d.platform()}
+	}
+	if opts.RegistryAuth, err = d.registryAuth(ctx, ref.Registry); err != nil {
+		return err
+	}
+	pulling, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := watchStall(daemonSaves, cancel)
+	defer timer.Stop()
+	stream, err := d.api.ImagePull(pulling, d.Reference, opts)
+	if err != nil {
+		return d.pullFailed(pulling, err)
+	}
+	defer stream.Close()
+	for message, err := range stream.JSONMessages(pulling) {
+		if err == nil && message.Error != nil {
+			err = message.Error
+		}
+		if err != nil {
+			return d.pullFailed(pulling, err)
+		}
+		timer.Reset(daemonSaves)
+		if message.Progress != nil {
+			d.report(Progress{Stage: "pull", Item: message.ID, Done: message.Progress.Current, Total: message.Progress.Total})
+		}
+	}
+	return nil
+}
+
+// registryAuth is the credentials that the daemon is to pull with. They are only
+// given to one that nobody can listen to on the way.
+func (d daemon) registryAuth(ctx context.Context, registry string) (string, error) {
+	if !d.private {
+		return "", nil
+	}
+	auth, err := d.Options.Registry.authenticator(ctx, registry)
+	if err != nil || auth == nil {
+		return "", err
+	}
+	return encodeAuth(auth)
+}
+
+// pullFailed says why the daemon could not pull.
+func (d daemon) pullFailed(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errStalled) {
+		return cause
+	}
+	kind := fault.Unavailable
+	switch {
+	case errdefs.IsNotFound(err):
+		kind = fault.NotFound
+	case errdefs.IsUnauthorized(err):
+		kind = fault.Denied
+	case errdefs.IsPermissionDenied(err):
+		kind = fault.Forbidden
+	case errdefs.IsInvalidArgument(err):
+		kind = fault.Invalid
+	default:
+		kind = kindOfMessage(err.Error())
+	}
+	return fault.New(kind, "the daemon at %s does not have it and cannot pull it: %s", printable(d.host), printable(err.Error()))
+}
+
+// failed says why the daemon did not answer as it should.
+func (d daemon) failed(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, errStalled) {
+		return cause
+	}
+	f := fault.New(fault.Unavailable, "the daemon at %s: %s", printable(d.host), printable(err.Error()))
+	f.Err = err
+	if client.IsErrConnectionFailed(err) {
+		f.WithHint("start the daemon, name another one, or choose another source")
+	}
+	return f
+}

@@ -1,0 +1,143 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/partial"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// picture is an image whose layers are read from where they lie: the v1.Image
+// of every source.
+type picture struct {
+	doc      document
+	manifest *v1.Manifest
+	config   *v1.ConfigFile
+	rawConf  []byte
+	layers   []*layer
+}
+
+// newPicture reads and verifies the configuration of the image found, and checks
+// that it and the manifest speak of the same layers.
+func newPicture(ctx context.Context, v *visit, p *place) (*picture, error) {
+	manifest, err := v1.ParseManifest(bytes.NewReader(p.manifest.data))
+	if err != nil {
+		return nil, fault.New(fault.Unsupported, "its manifest cannot be read: %w", err)
+	}
+	if !manifest.Config.MediaType.IsConfig() {
+		return nil, fault.New(fault.Unsupported, "it is not an image: its configuration is of type %q", printable(string(manifest.Config.MediaType)))
+	}
+	raw, err := fetch(ctx, p.open, manifest.Config, v.Options.Limits)
+	if err != nil {
+		return nil, fmt.Errorf("its configuration: %w", err)
+	}
+	config, err := v1.ParseConfigFile(bytes.NewReader(raw))
+	if err != nil {
+		return nil, fault.New(fault.Unsupported, "its configuration cannot be read: %w", err)
+	}
+	pic := &picture{doc: p.manifest, manifest: manifest, config: config, rawConf: raw}
+	if err := pic.check(v); err != nil {
+		return nil, err
+	}
+	budget := newBudget(v.Options.Limits.MaxImageBytes, len(manifest.Layers))
+	for i, d := range manifest.Layers {
+		pic.layers = append(pic.layers, &layer{
+			ctx: ctx, desc: d, diffID: config.RootFS.DiffIDs[i], index: i,
+			open: p.open, loose: p.loose, budget: budget, report: v.report, stage: v.stage(),
+		})
+	}
+	return pic, nil
+}
+
+// check bounds the layers and tells whether they are layers at all.
+func (p *picture) check(v *visit) error {
+	layers, diffIDs := p.manifest.Layers, p.config.RootFS.DiffIDs
+	if limit := v.Options.Limits.MaxLayers; len(layers) > limit {
+		return fault.New(fault.TooLarge, "it has %d layers, more than %d (limit MaxLayers)", len(layers), limit)
+	}
+	if len(layers) != len(diffIDs) {
+		return fault.New(fault.Unsupported, "its manifest lists %d layers and its configuration %d", len(layers), len(diffIDs))
+	}
+	for i, d := range layers {
+		if !isLayer(d.MediaType) {
+			return fault.New(fault.Unsupported, "layer %s is of type %q, which cannot be read", d.Digest, printable(string(d.MediaType)))
+		}
+		for _, h := range []v1.Hash{d.Digest, diffIDs[i]} {
+			if h.Algorithm != "sha256" {
+				return fault.New(fault.Unsupported, "layer %d has a digest of kind %q; only sha256 is known", i, printable(h.Algorithm))
+			}
+		}
+	}
+	return nil
+}
+
+// isLayer tells whether a layer of that type is a tar file, packed or not.
+func isLayer(t types.MediaType) bool {
+	s := string(t)
+	return !strings.Contains(s, "encrypted") && (strings.HasPrefix(s, "application/vnd.docker.image.rootfs.") ||
+		strings.HasPrefix(s, "application/vnd.oci.image.layer."))
+}
+
+// identity is what the image is called by.
+func (p *picture) identity(at *place) Identity {
+	id := Identity{
+		Digest: p.doc.digest.String(), ParentDigest: p.doc.digest.String(), ID: hashOf(p.rawConf).String(),
+		Tags: at.tags, RepoDigests: at.repoDigests,
+		Manifest: p.doc.data, ManifestType: string(p.doc.mediaType), Config: p.rawConf,
+		Platform: platformName(p.platform()),
+	}
+	if at.parent != nil {
+		id.ParentDigest = at.parent.digest.String()
+		id.ParentManifest, id.ParentType = at.parent.data, string(at.parent.mediaType)
+	}
+	return id
+}
+
+func (p *picture) platform() v1.Platform {
+	return v1.Platform{OS: p.config.OS, Architecture: p.config.Architecture, Variant: p.config.Variant}
+}
+
+// The rest is what v1.Image asks for.
+
+func (p *picture) Layers() ([]v1.Layer, error) {
+	all := make([]v1.Layer, len(p.layers))
+	for i, l := range p.layers {
+		all[i] = l
+	}
+	return all, nil
+}
+
+func (p *picture) MediaType() (types.MediaType, error) { return p.doc.mediaType, nil }
+func (p *picture) Size() (int64, error)                { return int64(len(p.doc.data)), nil }
+func (p *picture) ConfigName() (v1.Hash, error)        { return hashOf(p.rawConf), nil }
+func (p *picture) ConfigFile() (*v1.ConfigFile, error) { return p.config.DeepCopy(), nil }
+func (p *picture) RawConfigFile() ([]byte, error)      { return p.rawConf, nil }
+func (p *picture) Digest() (v1.Hash, error)            { return p.doc.digest, nil }
+func (p *picture) Manifest() (*v1.Manifest, error)     { return p.manifest.DeepCopy(), nil }
+func (p *picture) RawManifest() ([]byte, error)        { return p.doc.data, nil }
+func (p *picture) LayerByDigest(h v1.Hash) (v1.Layer, error) {
+	if h == p.manifest.Config.Digest {
+		return partial.ConfigLayer(p)
+	}
+	for _, l := range p.layers {
+		if l.desc.Digest == h {
+			return l, nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "the image has no layer %s", h)
+}
+
+func (p *picture) LayerByDiffID(h v1.Hash) (v1.Layer, error) {
+	for _, l := range p.layers {
+		if l.diffID == h {
+			return l, nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "the image has no layer with the diff ID %s", h)
+}

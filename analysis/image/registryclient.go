@@ -1,0 +1,204 @@
+package image
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/tidepole/tidepole/formats/reference"
+)
+
+// registryClient reads manifests and blobs of one repository.
+type registryClient struct {
+	http  *http.Client
+	guard *guard
+	repo  name.Repository
+	fail  registryFault
+	stall time.Duration
+}
+
+// retried are the answers after which a registry is asked again.
+var retried = []int{
+	http.StatusRequestTimeout, http.StatusTooManyRequests, http.StatusInternalServerError,
+	http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+}
+
+// newRegistryClient signs in to the repository's registry.
+func newRegistryClient(ctx context.Context, ref reference.Reference, o Registry) (*registryClient, error) {
+	g, err := newGuard(o)
+	if err != nil {
+		return nil, err
+	}
+	auth, err := o.authenticator(ctx, ref.Registry)
+	if err != nil {
+		return nil, err
+	}
+	var opts []name.Option
+	if g.allowsPlain(ref.Registry) {
+		opts = append(opts, name.Insecure)
+	}
+	reg, err := name.NewRegistry(ref.Registry, opts...)
+	if err != nil {
+		return nil, notReference(err)
+	}
+	c := &registryClient{
+		guard: g, repo: reg.Repo(ref.Repository), stall: o.stall(),
+		fail: registryFault{authority: ref.Registry, signedIn: auth != nil},
+	}
+	inner := transport.NewRetry(g,
+		transport.WithRetryBackoff(transport.Backoff{Duration: 300 * time.Millisecond, Factor: 4, Jitter: 0.1, Steps: 3}),
+		transport.WithRetryPredicate(isBusy), transport.WithRetryStatusCodes(retried...))
+	signed, err := transport.NewWithContext(ctx, reg, orAnonymous(auth), inner, []string{c.repo.Scope(transport.PullScope)})
+	if err != nil {
+		g.close()
+		return nil, c.fail.of(ctx, err)
+	}
+	c.http = &http.Client{Transport: signed}
+	return c, nil
+}
+
+func (c *registryClient) close() error {
+	c.guard.close()
+	return nil
+}
+
+// manifestAnswer is what a registry says a manifest is.
+type manifestAnswer struct {
+	data      []byte
+	mediaType types.MediaType
+	digest    string // as the registry announces it; "" where it does not
+}
+
+// accepted are the manifests asked for.
+var accepted = strings.Join([]string{
+	string(types.OCIManifestSchema1), string(types.DockerManifestSchema2),
+	string(types.OCIImageIndex), string(types.DockerManifestList),
+}, ", ")
+
+// manifest gets a manifest or an index by tag or digest.
+func (c *registryClient) manifest(ctx context.Context, name string, limits Limits) (manifestAnswer, error) {
+	var answer manifestAnswer
+	err := c.again(ctx, func() error {
+		resp, err := c.get(ctx, "manifests/"+name, 0)
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		answer.mediaType = types.MediaType(strings.TrimSpace(strings.Split(resp.Header.Get("Content-Type"), ";")[0]))
+		answer.digest = resp.Header.Get("Docker-Content-Digest")
+		answer.data, err = readSmall(resp.Body, limits.MaxManifestBytes)
+		return err
+	})
+	return answer, c.fail.of(ctx, err)
+}
+
+// open gives a blob's or a manifest's bytes. Where the connection breaks, the
+// stream goes on with another.
+func (c *registryClient) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	path := "blobs/" + d.Digest.String()
+	if isManifest(d.MediaType) {
+		path = "manifests/" + d.Digest.String()
+	}
+	r := &resuming{ctx: ctx, size: d.Size, fail: c.fail, from: func(offset int64) (io.ReadCloser, error) {
+		resp, err := c.get(ctx, path, offset)
+		if err != nil {
+			return nil, err
+		}
+		return resp.Body, nil
+	}}
+	if err := c.again(ctx, r.connect); err != nil {
+		return nil, c.fail.of(ctx, err)
+	}
+	return r, nil
+}
+
+// get asks for a path of the repository, from an offset on. The answer's body
+// fails where it stalls.
+func (c *registryClient) get(ctx context.Context, path string, offset int64) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	url := c.repo.Scheme() + "://" + c.repo.RegistryStr() + "/v2/" + c.repo.RepositoryStr() + "/" + path
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	if strings.HasPrefix(path, "manifests/") {
+		req.Header.Set("Accept", accepted)
+	}
+	want := []int{http.StatusOK}
+	if offset > 0 {
+		req.Header.Set("Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
+		want = append(want, http.StatusPartialContent)
+	}
+	watch := watchStall(c.stall, cancel)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		watch.Stop()
+		cancel(nil)
+		return nil, orCause(ctx, err)
+	}
+	resp.Body = &watched{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timer: watch, every: c.stall}
+	if err := transport.CheckError(resp, want...); err != nil {
+		resp.Body.Close()
+		return nil, err
+	}
+	if offset > 0 {
+		if err := skipTo(resp, offset); err != nil {
+			resp.Body.Close()
+			return nil, err
+		}
+	}
+	return resp, nil
+}
+
+// skipTo brings an answer's body to the offset that was asked for, which the
+// registry may not have heeded.
+func skipTo(resp *http.Response, offset int64) error {
+	if resp.StatusCode == http.StatusPartialContent {
+		if strings.HasPrefix(resp.Header.Get("Content-Range"), "bytes "+strconv.FormatInt(offset, 10)+"-") {
+			return nil
+		}
+		return io.ErrUnexpectedEOF // another part than asked for: of no use
+	}
+	_, err := io.CopyN(io.Discard, resp.Body, offset)
+	return err
+}
+
+// attempts bounds how often something is asked for that fails in passing.
+const attempts = 4
+
+// again does something until it works, fails for good, or has failed too often.
+func (c *registryClient) again(ctx context.Context, do func() error) error {
+	for n := 1; ; n++ {
+		err := do()
+		if err == nil || n == attempts || !isTransient(err) {
+			return err
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits before the next attempt: longer each time.
+func pause(ctx context.Context, failures int) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(100 * time.Millisecond << (2 * (failures - 1))):
+		return nil
+	}
+}
+
+func contains(authorities []string, host string) bool {
+	return slices.ContainsFunc(authorities, func(a string) bool { return authority(a) == authority(host) })
+}
