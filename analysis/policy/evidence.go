@@ -116,14 +116,18 @@ func (e *Evidence) collectFacts(_ context.Context, b *bundle.Bundle) error {
 	return nil
 }
 
-// hasRuntime tells whether the image's configuration has the settings that a
-// Dockerfile makes, be they empty. One made up for a bare SBOM has not.
+// hasRuntime tells whether the image's configuration has settings that a
+// Dockerfile makes, be they empty. One made up for a bare SBOM has labels only.
 func hasRuntime(b *bundle.Bundle) bool {
 	var c struct {
-		Config json.RawMessage `json:"config"`
+		Config map[string]json.RawMessage `json:"config"`
 	}
 	data, err := b.ReadAll(bundle.ImageConfig, bundle.MaxConfig)
-	return err == nil && json.Unmarshal(data, &c) == nil && len(c.Config) > 0 && string(c.Config) != "null"
+	if err != nil || json.Unmarshal(data, &c) != nil {
+		return false
+	}
+	delete(c.Config, "Labels")
+	return len(c.Config) > 0
 }
 
 // layerOrder is the place of each layer, by diff ID; the lowest is 1.

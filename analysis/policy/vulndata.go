@@ -71,7 +71,8 @@ var dataUnavailable = Trigger{
 	build: ask(func(_ values, s *scene, out *outcome) {
 		facts := s.Evidence.Facts
 		namespace := orElse(facts.Distro, "unknown") + ":" + orElse(facts.DistroVersion, "unknown")
-		if !s.Matches.Database.Present || (facts.Distro == "" && hasSystemPackages(facts.Counts)) {
+		unknown := s.Matches.DistroUnknown || facts.Distro == ""
+		if !s.Matches.Database.Present || (unknown && hasSystemPackages(facts.Counts)) {
 			out.firef("Distro-specific feed data not found for distro namespace: %s. Cannot perform CVE scan OS/distro packages", namespace)
 		}
 	}),

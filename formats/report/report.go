@@ -41,8 +41,9 @@ type Database struct {
 type Matches struct {
 	Database        Database        `json:"database"`
 	Vulnerabilities []Vulnerability `json:"vulnerabilities"`
-	Ignored         int             `json:"ignored,omitempty"` // matches that grype's own rules set aside
-	Notes           []string        `json:"notes,omitempty"`   // what was left undone, and why
+	Ignored         int             `json:"ignored,omitempty"`        // matches that grype's own rules set aside
+	DistroUnknown   bool            `json:"distro_unknown,omitempty"` // packages of the operating system were not looked for: its distribution is not known
+	Notes           []string        `json:"notes,omitempty"`          // what was left undone, and why
 }
 
 // Vulnerability is one match: a vulnerability and the package that has it.
