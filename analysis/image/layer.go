@@ -58,7 +58,7 @@ func (l *layer) Uncompressed() (io.ReadCloser, error) {
 func (l *layer) stored() (*stored, error) {
 	r, err := l.open(l.ctx, l.desc)
 	if err != nil {
-		return nil, fmt.Errorf("read layer %s: %w", l.desc.Digest, err)
+		return nil, within("read layer "+l.desc.Digest.String(), err)
 	}
 	return &stored{layer: l, from: r, sum: newSum()}, nil
 }
@@ -105,13 +105,13 @@ func (s *stored) Read(p []byte) (int, error) {
 	n, err := s.from.Read(p)
 	s.sum.add(p[:n])
 	switch {
-	case err == io.EOF:
-		s.failed, s.ended = s.verify(), true
-	case err != nil:
-		s.failed = fmt.Errorf("read layer %s: %w", s.layer.desc.Digest, err)
 	case !s.layer.loose && s.sum.n > s.layer.desc.Size:
 		s.failed = fault.New(fault.Unsupported, "layer %s is longer than the %d bytes that the manifest lists: %w",
 			s.layer.desc.Digest, s.layer.desc.Size, errMismatch)
+	case err == io.EOF:
+		s.failed, s.ended = s.verify(), true
+	case err != nil:
+		s.failed = within("read layer "+s.layer.desc.Digest.String(), err)
 	}
 	s.tell()
 	if s.failed != nil {

@@ -143,8 +143,9 @@ func (c *registryClient) get(ctx context.Context, path string, offset int64) (*h
 	resp, err := c.http.Do(req)
 	if err != nil {
 		watch.Stop()
+		err = orCause(ctx, err)
 		cancel(nil)
-		return nil, orCause(ctx, err)
+		return nil, err
 	}
 	resp.Body = &watched{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timer: watch, every: c.stall}
 	if err := transport.CheckError(resp, want...); err != nil {
