@@ -56,23 +56,22 @@ func isMixed(text []byte) bool {
 	return digit && letter
 }
 
-// isPassword says whether text is neither a word nor a name of something
-// else: it has two of lower case, upper case, digits and other signs, and is
-// no path, call, reference or dotted name.
+// isPassword says whether text is neither a word nor the name of something
+// else: it has a digit or a sign beside letters (a capital at the start is no
+// difference), and is no call, reference, path, list or sentence.
 func isPassword(text []byte) bool {
-	lower, upper, digit, sign := 0, 0, 0, 0
-	for i, c := range text {
+	letter, digit, sign := false, false, false
+	for _, c := range text {
 		switch {
-		case 'a' <= c && c <= 'z':
-			lower = 1
-		case 'A' <= c && c <= 'Z' && i > 0:
-			upper = 1
+		case 'a' <= c|0x20 && c|0x20 <= 'z':
+			letter = true
 		case '0' <= c && c <= '9':
-			digit = 1
-		case c != '_' && c != '-' && c != '.':
-			sign = 1
+			digit = true
+		case bytes.IndexByte([]byte("(){}[]<>\\,;"), c) >= 0:
+			return false
+		case c != '_' && c != '-' && c != '.' && c != ':' && c != '/' && c != '|' && c != '?':
+			sign = true
 		}
 	}
-	return lower+upper+digit+sign >= 2 && (digit == 1 || sign == 1) && !bytes.ContainsAny(text, "(){}[]<>\\,;") &&
-		bytes.Count(text, []byte("/")) < 2
+	return letter && (digit || sign) && bytes.Count(text, []byte("/")) < 2 && bytes.Count(text, []byte(":")) < 2
 }

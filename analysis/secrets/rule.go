@@ -23,6 +23,7 @@ type Rule struct {
 
 	Window    Window   `yaml:"window"`
 	Assigned  bool     `yaml:"assigned"`  // a keyword counts only where an assignment follows it; implied by Value
+	Needs     string   `yaml:"needs"`     // text without which the expression cannot match: saves trying it
 	Priority  int      `yaml:"priority"`  // of two findings that overlap, the one with the lower priority is dropped
 	Entropy   float64  `yaml:"entropy"`   // least Shannon entropy of the secret, in bits a byte; 0 is that of filters.yaml
 	Check     string   `yaml:"check"`     // a name in checks; what no expression can say
@@ -53,7 +54,7 @@ const word = `(?:\b|\\[nrt])(?P<secret>%s)(?:\b|[^\w\-]|$)`
 
 // assignment surrounds a rule's Value: the name that the keyword is part of,
 // what assigns, quotes, the secret, and what may follow it.
-const assignment = `(?i:(?:%s)[\w.\-]{0,40}(?:\\?["'\x60\]]|</[a-z]{1,10}>){0,2}[ \t]{0,8}(?:["'][ \t]{1,4}value)?(?:=|:=|=>|:|>|,|[ \t])[ \t]{0,8}(?:\\?["'\x60]|b["']|<[a-z]{1,10}>)?)(?P<secret>%s)(?:[^\w+/=.\-]|\\n|$)`
+const assignment = `(?i:(?:%s)[\w.\-]{0,40}(?:\\?["'\x60\]]){0,2}(?:["'][ \t]{1,4}value)?[ \t]{0,8}(?:=|:=|=>|:|>|,|[ \t])[ \t]{0,8}(?:\\?["'\x60]|b["'])?)(?P<secret>%s)(?:[^\w+/=.\-]|\\n|$)`
 
 // rule is a Rule made ready to search.
 type rule struct {

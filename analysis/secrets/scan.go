@@ -147,6 +147,9 @@ func (m *Matcher) searchWindows(r *rule, text []byte, list windows) (found []fin
 		if w.end <= done {
 			continue
 		}
+		if !bytes.Contains(text[w.start:w.end], []byte(r.Needs)) {
+			continue
+		}
 		matches, searched := r.find(text, w, maxTries-tries)
 		for _, match := range matches {
 			if !m.filters.accepts(r, text[match.part.start:match.part.end]) {

@@ -1,5 +1,7 @@
 package secrets
 
+import "bytes"
+
 // Limits of one search. A hostile file can make every rule hit everywhere:
 // windows are joined rather than dropped, so that no rule reads more than a
 // few times the file, and only the number of matches is cut off.
@@ -29,26 +31,47 @@ func (w windows) add(s span) windows {
 }
 
 // isAssigned says whether an assignment may follow what begins at rest: the
-// remainder of a name, quotes or spaces, then a sign that assigns. It is the
-// cheap necessary condition of the expression assignment.
+// remainder of a name, quotes, spaces, then a sign that assigns, or at least
+// something random. It is the cheap necessary condition of assignment.
 func isAssigned(rest []byte) bool {
-	i := 0
-	for i < len(rest) && i < 48 && isName(rest[i]) {
-		i++
+	rest = skip(rest, 48, isName)
+	rest = skip(rest, 4, func(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == ']' || c == '\\' })
+	tight := len(rest)
+	rest = skip(rest, 8, func(c byte) bool { return c == ' ' || c == '\t' })
+	if len(rest) == 0 {
+		return false
 	}
-	for n := 0; i < len(rest) && n < 32; i, n = i+1, n+1 {
-		switch c := rest[i]; {
-		case c == '=' || c == ':' || c == '>' || c == ',':
-			return true
-		case c == ' ' || c == '\t':
-			if i+1 < len(rest) && (isName(rest[i+1]) || rest[i+1] == '"' || rest[i+1] == '\'') {
-				return true
-			}
-		case c != '"' && c != '\'' && c != '`' && c != ']' && c != '\\' && c != '<' && c != '/' && !isName(c):
+	switch rest[0] {
+	case '=', ':', '>', ',':
+		return true
+	}
+	return len(rest) < tight && (bytes.HasPrefix(rest, []byte("value")) || looksRandom(rest))
+}
+
+// looksRandom says whether text begins with 16 bytes, one a digit, such as
+// tokens are made of.
+func looksRandom(text []byte) bool {
+	text = skip(text, 2, func(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == '\\' })
+	if len(text) < 16 {
+		return false
+	}
+	digit := false
+	for _, c := range text[:16] {
+		if !isName(c) && c != '+' && c != '/' {
 			return false
 		}
+		digit = digit || '0' <= c && c <= '9'
 	}
-	return false
+	return digit
+}
+
+// skip is text without the bytes at its start that are in set, at most limit.
+func skip(text []byte, limit int, set func(byte) bool) []byte {
+	n := 0
+	for n < len(text) && n < limit && set(text[n]) {
+		n++
+	}
+	return text[n:]
 }
 
 func isName(c byte) bool {
