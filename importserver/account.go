@@ -3,12 +3,12 @@ package importserver
 import (
 	"context"
 	"errors"
-	"io"
 
 	"github.com/tidepole/tidepole/formats/bundle"
-	"github.com/tidepole/tidepole/formats/policy"
-	"github.com/tidepole/tidepole/formats/report"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
 )
 
 // Account is a server as one account sees it: every operation of the API, in
@@ -21,74 +21,51 @@ type Account struct {
 // Account is the server as the account of that name sees it.
 func (s *Server) Account(name string) *Account { return &Account{server: s, name: name} }
 
-var errTodo = errors.New("not built yet")
+// image is the account's image of a digest.
+func (a *Account) image(ctx context.Context, digest string) (store.Image, error) {
+	if !reference.IsDigest(digest) {
+		return store.Image{}, fault.New(fault.Invalid, "%.100q is not an image digest", digest).
+			WithHint("an image digest is sha256: and 64 lower-case hex digits")
+	}
+	i, err := a.server.store.View().Image(ctx, a.name, digest)
+	if errors.Is(err, store.ErrNone) {
+		return i, fault.New(fault.NotFound, "image not found in DB").WithDetail("image_digest", digest)
+	}
+	return i, err
+}
 
-func (a *Account) AddImage(ctx context.Context, r wire.ImageRequest, o wire.AddOptions) (wire.Receipt, error) {
-	return wire.Receipt{}, errTodo
+// analyzed is the account's image of a digest, if it is analysed.
+func (a *Account) analyzed(ctx context.Context, digest string) (store.Image, error) {
+	i, err := a.image(ctx, digest)
+	if err == nil && i.Status != wire.Analyzed {
+		err = fault.New(fault.NotFound, "image is not analyzed - analysis_status: %s", i.Status)
+	}
+	return i, err
 }
-func (a *Account) Import(ctx context.Context, b *bundle.Bundle, o wire.AddOptions) (wire.Receipt, error) {
-	return wire.Receipt{}, errTodo
+
+// evidence is an image's bundle as it is stored. Its parts can be read while ctx
+// lasts.
+func (s *Server) evidence(ctx context.Context, i store.Image) (*bundle.Bundle, error) {
+	parts, err := s.store.View().Parts(ctx, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	b := &bundle.Bundle{
+		Digest: i.Digest, ParentDigest: i.ParentDigest, ImageID: i.ImageID,
+		Annotations: i.Annotations, Source: i.Origin,
+	}
+	for _, p := range parts {
+		b.Put(s.part(ctx, p))
+	}
+	return b, nil
 }
-func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image, error) {
-	return nil, errTodo
-}
-func (a *Account) Image(ctx context.Context, digest string) (wire.Image, error) {
-	return wire.Image{}, errTodo
-}
-func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
-	return nil, errTodo
-}
-func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, error) {
-	return nil, errTodo
-}
-func (a *Account) Packages(ctx context.Context, digest, contentType string) (wire.Content[wire.Package], error) {
-	return wire.Content[wire.Package]{}, errTodo
-}
-func (a *Account) Files(ctx context.Context, digest string, visit func(wire.File) error) error {
-	return errTodo
-}
-func (a *Account) Secrets(ctx context.Context, digest string) ([]wire.SearchResult, error) {
-	return nil, errTodo
-}
-func (a *Account) ContentSearches(ctx context.Context, digest string) ([]wire.SearchResult, error) {
-	return nil, errTodo
-}
-func (a *Account) RetrievedFiles(ctx context.Context, digest string) ([]wire.RetrievedFile, error) {
-	return nil, errTodo
-}
-func (a *Account) MetadataTypes(ctx context.Context, digest string) ([]string, error) {
-	return nil, errTodo
-}
-func (a *Account) Metadata(ctx context.Context, digest, kind string) (wire.Metadata, error) {
-	return wire.Metadata{}, errTodo
-}
-func (a *Account) SBOM(ctx context.Context, digest, format string, w io.Writer) error { return errTodo }
-func (a *Account) Vulnerabilities(ctx context.Context, digest string, f wire.VulnerabilityFilter) (wire.Vulnerabilities, error) {
-	return wire.Vulnerabilities{}, errTodo
-}
-func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest) (wire.Check, error) {
-	return wire.Check{}, errTodo
-}
-func (a *Account) Policies(ctx context.Context, detail bool) ([]wire.PolicyRecord, error) {
-	return nil, errTodo
-}
-func (a *Account) Policy(ctx context.Context, id string) (wire.PolicyRecord, error) {
-	return wire.PolicyRecord{}, errTodo
-}
-func (a *Account) AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRecord, error) {
-	return wire.PolicyRecord{}, errTodo
-}
-func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRecord, error) {
-	return wire.PolicyRecord{}, errTodo
-}
-func (a *Account) DeletePolicy(ctx context.Context, id string) error { return errTodo }
-func (a *Account) Status(ctx context.Context) (wire.Status, error)   { return wire.Status{}, errTodo }
-func (a *Account) Database(ctx context.Context) (report.Database, error) {
-	return report.Database{}, errTodo
-}
-func (a *Account) ImportDatabase(ctx context.Context, r io.Reader, name, checksum string) (report.Database, error) {
-	return report.Database{}, errTodo
-}
-func (a *Account) UpdateDatabase(ctx context.Context) (report.Database, error) {
-	return report.Database{}, errTodo
+
+// analyzedEvidence is the bundle of an image that is analysed.
+func (a *Account) analyzedEvidence(ctx context.Context, digest string) (store.Image, *bundle.Bundle, error) {
+	i, err := a.analyzed(ctx, digest)
+	if err != nil {
+		return i, nil, err
+	}
+	b, err := a.server.evidence(ctx, i)
+	return i, b, err
 }

@@ -155,3 +155,17 @@ func (t *Tx) DropUnused(ctx context.Context) (int64, error) {
 		AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.package = packages.id)`)
 	return n + m, err
 }
+
+// PackageIDs are the row numbers of an image's packages, by Package.Hash.
+func (t *Tx) PackageIDs(ctx context.Context, image int64) (map[string]int64, error) {
+	ids := map[string]int64{}
+	err := t.each(ctx, `SELECT p.hash, p.id FROM image_packages l JOIN packages p ON p.id = l.package WHERE l.image = $1`, []any{image},
+		func(rows *sql.Rows) error {
+			var h string
+			var id int64
+			err := rows.Scan(&h, &id)
+			ids[h] = id
+			return err
+		})
+	return ids, err
+}

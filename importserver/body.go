@@ -1,0 +1,146 @@
+package importserver
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+const (
+	maxBody      = 64 << 10                     // bytes of a small request's body
+	maxAddBody   = bundle.MaxDockerfile * 3 / 2 // a Dockerfile in base64, and the rest
+	maxPolicy    = 16 << 20
+	stillstand   = time.Minute // how long a client may send, or take, nothing
+	maxZstdFrame = 32 << 20    // memory that a sender may ask for
+)
+
+// readJSON reads a request's body of at most limit bytes into v. An empty body
+// leaves v as it is.
+func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
+	body := http.MaxBytesReader(w, &patient{w: w, r: r.Body}, limit)
+	dec := json.NewDecoder(body)
+	err := dec.Decode(v)
+	if err == io.EOF {
+		return nil
+	}
+	if err == nil {
+		if _, err = dec.Token(); err == io.EOF {
+			return nil
+		}
+		err = errors.New("there is something after its end")
+	}
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit)
+	}
+	return fault.New(fault.Invalid, "the request's body is not the JSON it should be: %s", jsonError(err))
+}
+
+// jsonError says what is wrong without naming our types.
+func jsonError(err error) string {
+	var t *json.UnmarshalTypeError
+	if errors.As(err, &t) {
+		return "found " + t.Value + " at " + strconv.Quote(t.Field)
+	}
+	return err.Error()
+}
+
+// patient reads a body for as long as something arrives.
+type patient struct {
+	w http.ResponseWriter
+	r io.Reader
+}
+
+func (p *patient) Read(b []byte) (int, error) {
+	// Where deadlines cannot be set, as in tests, there is none.
+	_ = http.NewResponseController(p.w).SetReadDeadline(time.Now().Add(stillstand))
+	return p.r.Read(b)
+}
+
+// unpacked is a request's body as it was before it was compressed for the way.
+// Its errors are faults.
+func unpacked(w http.ResponseWriter, r *http.Request, limit int64) (io.ReadCloser, error) {
+	if r.ContentLength > limit {
+		return nil, fault.New(fault.TooLarge, "too large: %d bytes are more than %d", r.ContentLength, limit)
+	}
+	body := io.Reader(&limitedReader{r: &patient{w: w, r: r.Body}, left: limit})
+	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
+	case "", "identity":
+		return &arriving{r: body, close: func() {}}, nil
+	case "gzip":
+		z, err := gzip.NewReader(body)
+		if err != nil {
+			return nil, notArrived(err)
+		}
+		return &arriving{r: z, close: func() { z.Close() }}, nil
+	case "zstd":
+		z, err := zstd.NewReader(body, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(maxZstdFrame), zstd.WithDecoderMaxWindow(maxZstdFrame))
+		if err != nil {
+			return nil, notArrived(err)
+		}
+		return &arriving{r: z, close: z.Close}, nil
+	default:
+		return nil, fault.New(fault.Unsupported, "the body's encoding %.50q is not known", encoding).WithHint("use gzip, zstd or none")
+	}
+}
+
+// arriving makes faults of what can go wrong on the way.
+type arriving struct {
+	r     io.Reader
+	close func()
+}
+
+func (a *arriving) Read(b []byte) (int, error) {
+	n, err := a.r.Read(b)
+	if err != nil && err != io.EOF {
+		err = notArrived(err)
+	}
+	return n, err
+}
+
+func (a *arriving) Close() error { a.close(); return nil }
+
+func notArrived(err error) error {
+	var f *fault.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return fault.New(fault.Invalid, "the body did not arrive whole: %w", err)
+}
+
+// yes reads a boolean of a request's query.
+func yes(r *http.Request, name string, otherwise bool) (bool, error) {
+	v := r.URL.Query().Get(name)
+	if v == "" {
+		return otherwise, nil
+	}
+	b, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, fault.New(fault.Invalid, "%s=%.50q is neither true nor false", name, v)
+	}
+	return b, nil
+}
+
+// flags reads several booleans of a request's query; all are false where absent.
+func flags(r *http.Request, names ...string) (map[string]bool, error) {
+	all := map[string]bool{}
+	for _, name := range names {
+		b, err := yes(r, name, false)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = b
+	}
+	return all, nil
+}

@@ -1,0 +1,79 @@
+package importserver
+
+import (
+	"context"
+	"io"
+
+	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// part is a stored part as a bundle has it.
+func (s *Server) part(ctx context.Context, p store.Part) bundle.Part {
+	return bundle.Part{
+		Kind: bundle.Kind(p.Kind), MediaType: p.MediaType, Digest: p.Digest, Size: p.Size,
+		Open: func() (io.ReadCloser, error) { return s.blobs.Open(ctx, p.Digest) },
+	}
+}
+
+// limitOf is how long a part of a kind may be, unpacked.
+func (s *Server) limitOf(kind bundle.Kind) int64 {
+	switch kind {
+	case bundle.Manifest, bundle.ParentManifest:
+		return min(s.options.MaxPart, bundle.MaxManifest)
+	case bundle.ImageConfig:
+		return min(s.options.MaxPart, bundle.MaxConfig)
+	case bundle.Dockerfile:
+		return min(s.options.MaxPart, bundle.MaxDockerfile)
+	}
+	return s.options.MaxPart
+}
+
+// keep stores the bytes of a part. Until they are referred to by a row, the
+// housekeeper leaves them alone for Options.BlobAge.
+func (s *Server) keep(ctx context.Context, kind bundle.Kind, mediaType string, r io.Reader) (store.Part, error) {
+	staged, err := s.blobs.Stage(ctx, r, s.limitOf(kind))
+	if err != nil {
+		return store.Part{}, err
+	}
+	defer staged.Discard()
+	err = s.store.InTx(ctx, func(tx *store.Tx) error {
+		return tx.TouchBlob(ctx, staged.Digest, staged.Size, s.now())
+	})
+	if err != nil {
+		return store.Part{}, err
+	}
+	if err := s.blobs.Keep(ctx, staged); err != nil {
+		return store.Part{}, err
+	}
+	return store.Part{
+		Kind: string(kind), Digest: staged.Digest, Size: staged.Size, MediaType: mediaType, CreatedAt: s.now(),
+	}, nil
+}
+
+// keepBundle stores all parts of a bundle.
+func (s *Server) keepBundle(ctx context.Context, b *bundle.Bundle) ([]store.Part, error) {
+	var parts []store.Part
+	for _, p := range b.Parts() {
+		r, err := p.Open()
+		if err != nil {
+			return nil, err
+		}
+		kept, err := s.keep(ctx, p.Kind, p.MediaType, r)
+		r.Close()
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, kept)
+	}
+	return parts, nil
+}
+
+// evidenceOf is the digest of parts as bundle.Bundle.Evidence has it.
+func evidenceOf(parts []store.Part) string {
+	var b bundle.Bundle
+	for _, p := range parts {
+		b.Put(bundle.Part{Kind: bundle.Kind(p.Kind), Digest: p.Digest})
+	}
+	return b.Evidence()
+}

@@ -1,0 +1,220 @@
+package importserver
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+// Handler serves the API. The caller's http.Server should set ReadHeaderTimeout
+// and IdleTimeout, but neither ReadTimeout nor WriteTimeout: uploads and downloads
+// take as long as they take, and each is cut off when it stands still.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern(), s.answer(r))
+	}
+	for _, r := range s.openRoutes() {
+		r.open = true
+		mux.Handle(r.pattern(), s.answer(r))
+	}
+	mux.Handle(wire.RouteMetrics, s.metrics.handler())
+	mux.Handle("/", s.answer(route{path: "/", open: true, serve: func(_ *Account, _ http.ResponseWriter, r *http.Request) error {
+		return s.lost(mux, r)
+	}}))
+	return mux
+}
+
+// route is one method of one path.
+type route struct {
+	method string
+	path   string // one of wire's
+	open   bool   // asks for no password
+	serve  func(a *Account, w http.ResponseWriter, r *http.Request) error
+}
+
+// pattern is the route as http.ServeMux reads it.
+func (r route) pattern() string {
+	path := r.path
+	if strings.HasSuffix(path, "/") && path != "/" {
+		path += "{$}" // this path, and none below it
+	}
+	return strings.TrimPrefix(r.method+" "+path, " ")
+}
+
+// openRoutes ask for no password.
+func (s *Server) openRoutes() []route {
+	return []route{
+		{method: "GET", path: wire.RouteHealth, serve: func(*Account, http.ResponseWriter, *http.Request) error { return nil }},
+		{method: "GET", path: wire.RouteVersion, serve: s.getVersion},
+		{method: "GET", path: "/v2" + wire.RouteVersion, serve: s.getVersion},
+		{method: "GET", path: "/v2" + wire.RouteHealth, serve: func(*Account, http.ResponseWriter, *http.Request) error { return nil }},
+	}
+}
+
+// lost answers requests that no route takes.
+func (s *Server) lost(mux *http.ServeMux, r *http.Request) error {
+	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "/" && method != r.Method {
+			return fault.New(fault.Unsupported, "%s does not take %s", r.URL.Path, r.Method).WithDetail("status", http.StatusMethodNotAllowed)
+		}
+	}
+	return fault.New(fault.NotFound, "there is nothing at %.200q", r.URL.Path)
+}
+
+// answer serves a route: it signs in, runs the route's function and turns a fault
+// into the contract's error body.
+func (s *Server) answer(rt route) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		begun, w := time.Now(), &response{ResponseWriter: rw}
+		id := requestID(r)
+		w.Header().Set(wire.RequestIDHeader, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		log := s.log.With("request", id, "method", r.Method, "path", r.URL.Path)
+		err := s.serve(rt, w, r, log)
+		if err != nil && w.code == 0 {
+			s.refuse(w, err, id, log)
+		}
+		if w.code == 0 {
+			w.code = http.StatusOK
+		}
+		s.metrics.request(rt.pattern(), w.code, time.Since(begun))
+		log.Debug("request done", "code", w.code, "took", time.Since(begun))
+		if err != nil && w.code < 400 { // it came when the answer was on its way
+			if r.Context().Err() == nil {
+				log.Error("answer broken off", "error", err)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// serve makes an error of a panic.
+func (s *Server) serve(rt route, w *response, r *http.Request, log *slog.Logger) (err error) {
+	defer func() {
+		if v := recover(); v != nil && v != http.ErrAbortHandler {
+			log.Error("request panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	a := s.Account("")
+	if !rt.open {
+		if a, err = s.signIn(r); err != nil {
+			return err
+		}
+	}
+	return rt.serve(a, w, r)
+}
+
+// response remembers what was answered.
+type response struct {
+	http.ResponseWriter
+	code int
+}
+
+func (w *response) WriteHeader(code int) {
+	if w.code == 0 {
+		w.code = code
+	}
+	w.ResponseWriter.WriteHeader(code)
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	if w.code == 0 {
+		w.code = http.StatusOK
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+var requestIDPattern = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+
+// requestID is the client's name of a request, or a new one.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get(wire.RequestIDHeader); requestIDPattern.MatchString(id) {
+		return id
+	}
+	var b [12]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// codes are the HTTP statuses of faults.
+var codes = map[fault.Kind]int{
+	fault.Invalid: http.StatusBadRequest, fault.Denied: http.StatusUnauthorized, fault.Forbidden: http.StatusForbidden,
+	fault.NotFound: http.StatusNotFound, fault.Conflict: http.StatusConflict, fault.TooLarge: http.StatusRequestEntityTooLarge,
+	fault.Unavailable: http.StatusServiceUnavailable, fault.Unsupported: http.StatusUnsupportedMediaType,
+}
+
+// refuse answers with an error. What is no fault is answered without its detail,
+// which the log has under the same id.
+func (s *Server) refuse(w http.ResponseWriter, err error, id string, log *slog.Logger) {
+	var f *fault.Fault
+	if !errors.As(err, &f) || f.Kind == fault.Internal {
+		if !errors.Is(err, context.Canceled) {
+			log.Error("request failed", "error", err)
+		}
+		f = fault.New(fault.Internal, "the server failed; its log says more about request %s", id)
+	} else {
+		f = &fault.Fault{Kind: f.Kind, Message: err.Error(), Hint: fault.Hint(err), Detail: f.Detail}
+	}
+	code, ok := codes[f.Kind]
+	if !ok {
+		code = http.StatusInternalServerError
+	}
+	if f.Kind == fault.Denied {
+		w.Header().Set("WWW-Authenticate", `basic realm="Authentication required"`)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.WriteHeader(code)
+		w.Write([]byte("Unauthorized"))
+		return
+	}
+	detail := map[string]any{"request_id": id}
+	for k, v := range f.Detail {
+		detail[k] = v
+	}
+	if c, ok := f.Detail["status"].(int); ok {
+		code = c
+		delete(detail, "status")
+	}
+	if f.Hint != "" {
+		detail["hint"] = f.Hint
+	}
+	writeJSON(w, code, wire.Error{Code: code, Type: f.Kind.String(), Message: f.Message, Detail: detail})
+}
+
+// writeJSON answers with a value.
+func writeJSON(w http.ResponseWriter, code int, v any) error {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_, err = w.Write(append(data, '\n'))
+	return err
+}
+
+// give answers with a value, unless there is an error.
+func give(w http.ResponseWriter, v any, err error) error {
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, v)
+}

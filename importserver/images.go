@@ -1,0 +1,244 @@
+package importserver
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// maxTransitions is how many steps of its history an image's record shows.
+const maxTransitions = 100
+
+// Images lists the account's images, newest first. With a full tag it is the
+// image that the tag means now; with History, all that it ever meant.
+func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image, error) {
+	q, err := queryOf(f)
+	if err != nil {
+		return nil, err
+	}
+	list := []wire.Image{}
+	if f.Record == wire.Deleting { // images are deleted at once
+		return list, nil
+	}
+	view := a.server.store.View()
+	rows, err := view.Images(ctx, a.name, q)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 && (f.FullTag != "" || f.ImageID != "") {
+		return nil, fault.New(fault.NotFound, "image data not found in DB")
+	}
+	if f.FullTag != "" && !f.History {
+		rows = rows[:1]
+	}
+	tags, err := a.tagsOf(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range rows {
+		if f.Status == "" || f.Status == i.Status {
+			list = append(list, record(i, tags[i.ID]))
+		}
+	}
+	return list, nil
+}
+
+// tagsOf are the tags of images, by image.
+func (a *Account) tagsOf(ctx context.Context, rows []store.Image) (map[int64][]store.Tag, error) {
+	if len(rows) != 1 {
+		return a.server.store.View().AccountTags(ctx, a.name)
+	}
+	tags, err := a.server.store.View().Tags(ctx, rows[0].ID)
+	return map[int64][]store.Tag{rows[0].ID: tags}, err
+}
+
+func queryOf(f wire.ImageFilter) (store.Query, error) {
+	q := store.Query{ImageID: canonicalID(f.ImageID)}
+	switch {
+	case f.Status != "" && !statuses[f.Status]:
+		return q, fault.New(fault.Invalid, "there is no analysis status %.100q", f.Status)
+	case f.Record != "" && f.Record != wire.Active && f.Record != wire.Deleting && f.Record != "all":
+		return q, fault.New(fault.Invalid, "there is no image status %.100q; have active, all, deleting", f.Record)
+	case f.History && f.FullTag == "":
+		return q, fault.New(fault.Invalid, "the history of images can be listed for a tag only")
+	case f.FullTag == "":
+		return q, nil
+	}
+	r, err := reference.Parse(f.FullTag)
+	if err == nil && r.Tag == "" {
+		err = fault.New(fault.Invalid, "%.200q is not a tag", f.FullTag)
+	}
+	q.Registry, q.Repository, q.Tag = r.Registry, r.Repository, r.Tag
+	return q, err
+}
+
+// Image is the record of one image, with its history.
+func (a *Account) Image(ctx context.Context, digest string) (wire.Image, error) {
+	i, err := a.image(ctx, digest)
+	if err != nil {
+		return wire.Image{}, err
+	}
+	view := a.server.store.View()
+	tags, err := view.Tags(ctx, i.ID)
+	if err != nil {
+		return wire.Image{}, err
+	}
+	r := record(i, tags)
+	history, err := view.Transitions(ctx, i.ID, maxTransitions)
+	if err != nil {
+		return wire.Image{}, err
+	}
+	r.StatusDetail = transitionsOf(history)
+	if err := a.addWork(ctx, i, &r); err != nil {
+		return wire.Image{}, err
+	}
+	return r, a.addDockerfile(ctx, i, &r)
+}
+
+// addWork shows what is being done for an image, or how long its queue is.
+func (a *Account) addWork(ctx context.Context, i store.Image, r *wire.Image) error {
+	w, err := a.server.store.View().Work(ctx, i.ID)
+	if errors.Is(err, store.ErrNone) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	switch i.Status {
+	case wire.Analyzing:
+		r.StatusReason = w.Progress
+	case wire.NotAnalyzed:
+		ahead, err := a.server.store.View().Ahead(ctx, w)
+		r.Waiting = ahead + 1
+		return err
+	}
+	return nil
+}
+
+// addDockerfile shows the Dockerfile that was given with an image.
+func (a *Account) addDockerfile(ctx context.Context, i store.Image, r *wire.Image) error {
+	file := i.Request.Dockerfile
+	b, err := a.server.evidence(ctx, i)
+	if err != nil {
+		return err
+	}
+	if _, ok := b.Part(bundle.Dockerfile); ok {
+		if file, err = b.ReadAll(bundle.Dockerfile, bundle.MaxDockerfile); err != nil {
+			return err
+		}
+	}
+	if len(file) == 0 {
+		return nil
+	}
+	text := base64.StdEncoding.EncodeToString(file)
+	for n := range r.Detail {
+		r.Detail[n].Dockerfile = &text
+	}
+	return nil
+}
+
+// record is an image as the API shows it in lists.
+func record(i store.Image, tags []store.Tag) wire.Image {
+	r := wire.Image{
+		AccountName: i.Account, Digest: i.Digest, ParentDigest: i.ParentDigest, ImageType: "docker",
+		Annotations: i.Annotations, Status: i.Status, RecordStatus: wire.Active, RecordVersion: "1",
+		CreatedAt: i.CreatedAt, LastUpdated: i.UpdatedAt, AnalyzedAt: optional(i.AnalyzedAt),
+		Detail: []wire.ImageDetail{}, StatusReason: i.Reason, Attempts: i.Attempts, Origin: i.Origin, Gaps: i.Facts.Gaps,
+	}
+	if i.Status == wire.Analyzed {
+		r.Content.Metadata = metadataOf(i.Facts)
+	}
+	for _, t := range tags {
+		r.Detail = append(r.Detail, detailOf(i, t))
+	}
+	return r
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func metadataOf(f store.Facts) wire.ImageMetadata {
+	return wire.ImageMetadata{
+		Arch: &f.Arch, Distro: &f.Distro, DistroVersion: &f.DistroVersion,
+		DockerfileMode: &f.DockerfileMode, ImageSize: &f.Size, LayerCount: &f.Layers,
+	}
+}
+
+func nameOf(t store.Tag) reference.Reference {
+	return reference.Reference{Registry: t.Registry, Repository: t.Repository, Tag: t.Tag}
+}
+
+func detailOf(i store.Image, t store.Tag) wire.ImageDetail {
+	name := nameOf(t)
+	return wire.ImageDetail{
+		AccountName: i.Account, FullTag: name.FullTag(), FullDigest: name.FullDigest(i.Digest),
+		Registry: t.Registry, Repository: t.Repository, Tag: t.Tag, Digest: i.Digest, ImageID: i.ImageID,
+		CreatedAt: t.CreatedAt, LastUpdated: i.UpdatedAt, TagDetectedAt: t.DetectedAt,
+	}
+}
+
+func transitionsOf(history []store.Transition) []wire.Transition {
+	list := []wire.Transition{}
+	for _, m := range history {
+		list = append(list, wire.Transition{
+			From: m.From, To: m.To, Timestamp: m.At, Reason: m.Reason, Attempt: m.Attempt,
+			Source: wire.TransitionSource{
+				HostID: m.Host, ServiceName: m.Service, Engine: "syft-native-pipeline", Version: m.Version,
+			},
+		})
+	}
+	return list
+}
+
+// DeleteImages deletes images with all that hangs on them, at once. One that is
+// being analysed is deleted with force only.
+func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
+	list := []wire.Deletion{}
+	for _, digest := range digests {
+		if !reference.IsDigest(digest) {
+			return nil, fault.New(fault.Invalid, "%.100q is not an image digest", digest)
+		}
+	}
+	for _, digest := range digests {
+		d := wire.Deletion{Digest: digest}
+		err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+			var err error
+			d, err = a.delete(ctx, tx, digest, force)
+			return err
+		})
+		if err != nil {
+			return list, err
+		}
+		list = append(list, d)
+	}
+	a.server.wakeHousekeeper()
+	return list, nil
+}
+
+func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force bool) (wire.Deletion, error) {
+	d := wire.Deletion{Digest: digest, Status: "not_found", Detail: "image not found in DB"}
+	i, err := tx.Image(ctx, a.name, digest)
+	if errors.Is(err, store.ErrNone) {
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	if i.Status == wire.Analyzing && !force {
+		d.Status, d.Detail = "delete_failed", "the image is being analysed; delete it with force, or once that has ended"
+		return d, nil
+	}
+	d.Status, d.Detail = wire.Deleting, ""
+	return d, tx.DeleteImage(ctx, i.ID)
+}

@@ -1,0 +1,250 @@
+package importserver
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+
+	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/queue"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// Import takes a bundle in, as if a client had uploaded and finalised it.
+func (a *Account) Import(ctx context.Context, b *bundle.Bundle, o wire.AddOptions) (wire.Receipt, error) {
+	if missing := b.Missing(); len(missing) > 0 {
+		return wire.Receipt{}, fault.New(fault.Invalid, "import image %s: its evidence lacks %v", b.Digest, missing)
+	}
+	n, err := a.imported(&wire.ImportSource{
+		Digest: b.Digest, ParentDigest: b.ParentDigest, LocalImageID: b.ImageID, Tags: b.Tags,
+	}, b.Annotations, o)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if known, err := a.knows(ctx, n); err != nil || known {
+		return a.bring(ctx, n, nil, err)
+	}
+	if n.parts, err = a.server.keepBundle(ctx, b); err != nil {
+		return wire.Receipt{}, err
+	}
+	return a.bring(ctx, n, nil, a.server.checkParts(ctx, n.parts))
+}
+
+// knows tells whether an import would leave everything as it is, so that its
+// parts need not be stored.
+func (a *Account) knows(ctx context.Context, n admission) (bool, error) {
+	i, err := a.server.store.View().Image(ctx, a.name, n.image.Digest)
+	if errors.Is(err, store.ErrNone) {
+		return false, nil
+	}
+	return err == nil && !n.force && i.Status != wire.AnalysisFailed, err
+}
+
+// bring admits an import in one transaction with what else belongs to it.
+func (a *Account) bring(ctx context.Context, n admission, also func(*store.Tx) error, err error) (wire.Receipt, error) {
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	n.image.Evidence = evidenceOf(n.parts)
+	var known bool
+	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		if known, err = a.admit(ctx, tx, n); err != nil || also == nil {
+			return err
+		}
+		return also(tx)
+	})
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	a.server.queue.Announce()
+	return a.receipt(ctx, n.image.Digest, known)
+}
+
+var localID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9:@/_.+-]{0,199}$`)
+
+// imported reads an import's request but for its contents.
+func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire.AddOptions) (admission, error) {
+	n := admission{notes: notes, force: o.Force}
+	if !reference.IsDigest(r.Digest) {
+		return n, fault.New(fault.Invalid, "import image: %.100q is not a digest", r.Digest).WithDetail("invalid_value", r.Digest)
+	}
+	parent := r.ParentDigest
+	if parent == "" {
+		parent = r.Digest
+	}
+	if !reference.IsDigest(parent) {
+		return n, fault.New(fault.Invalid, "import image %s: parent %.100q is not a digest", r.Digest, parent).WithDetail("invalid_value", parent)
+	}
+	if r.LocalImageID != "" && !localID.MatchString(r.LocalImageID) {
+		return n, fault.New(fault.Invalid, "import image %s: %.100q is not an image id", r.Digest, r.LocalImageID)
+	}
+	if err := checkNotes(notes); err != nil {
+		return n, err
+	}
+	n.image = store.Image{Digest: r.Digest, ParentDigest: parent, ImageID: canonicalID(r.LocalImageID), Origin: fromClient}
+	var err error
+	n.names, err = parseNames(r.Tags, r.Digest)
+	return n, err
+}
+
+// canonicalID gives an image id its algorithm, where it is bare hex.
+func canonicalID(id string) string {
+	if reference.IsDigest("sha256:" + id) {
+		return "sha256:" + id
+	}
+	return id
+}
+
+// finalise turns what was uploaded under an operation into an image's evidence.
+func (a *Account) finalise(ctx context.Context, r *wire.ImportSource, notes map[string]string, o wire.AddOptions) (wire.Receipt, error) {
+	op, err := a.operation(ctx, r.Operation)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if op.Status != wire.OperationPending {
+		return wire.Receipt{}, fault.New(fault.Conflict, "Invalid operation status: import operation %s is %s", op.ID, op.Status).
+			WithDetail("status", op.Status)
+	}
+	n, err := a.imported(r, notes, o)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if n.parts, err = a.uploaded(ctx, op, r.Contents); err != nil {
+		return wire.Receipt{}, err
+	}
+	if err := a.server.checkParts(ctx, n.parts); err != nil {
+		return wire.Receipt{}, err
+	}
+	return a.bring(ctx, n, func(tx *store.Tx) error {
+		done, err := tx.MoveOperation(ctx, op.ID, wire.OperationPending, wire.OperationComplete, a.server.now())
+		if err == nil && !done {
+			err = fault.New(fault.Conflict, "Invalid operation status: import operation %s ended meanwhile", op.ID)
+		}
+		return err
+	}, nil)
+}
+
+// uploaded are the parts that a finalising request names, by kind and digest.
+func (a *Account) uploaded(ctx context.Context, op store.Operation, contents map[string]string) ([]store.Part, error) {
+	for _, kind := range bundle.Required {
+		if contents[string(kind)] == "" {
+			return nil, fault.New(fault.Invalid, "import operation %s: contents lack %s", op.ID, kind)
+		}
+	}
+	for kind := range contents {
+		if !isKind(kind) {
+			return nil, fault.New(fault.Invalid, "import operation %s: there is no part %.100q", op.ID, kind)
+		}
+	}
+	all, err := a.server.store.View().OperationParts(ctx, op.ID)
+	if err != nil {
+		return nil, err
+	}
+	have := map[[2]string]store.Part{}
+	for _, p := range all {
+		have[[2]string{p.Kind, p.Digest}] = p
+	}
+	var parts []store.Part
+	for _, kind := range bundle.Kinds {
+		digest := contents[string(kind)]
+		if digest == "" {
+			continue
+		}
+		p, ok := have[[2]string{string(kind), "sha256:" + strings.TrimPrefix(digest, "sha256:")}]
+		if !ok {
+			return nil, fault.New(fault.Invalid, "One or more referenced content digests not found for the operation id").
+				WithDetail("digest", digest).WithDetail("content_type", string(kind))
+		}
+		parts = append(parts, p)
+	}
+	return parts, nil
+}
+
+func isKind(name string) bool {
+	for _, k := range bundle.Kinds {
+		if string(k) == name {
+			return true
+		}
+	}
+	return false
+}
+
+// checkParts refuses small parts that cannot be what they are said to be. The
+// large ones are checked when they are read for the assessment.
+func (s *Server) checkParts(ctx context.Context, parts []store.Part) error {
+	var b bundle.Bundle
+	for _, p := range parts {
+		b.Put(s.part(ctx, p))
+	}
+	for _, kind := range []bundle.Kind{bundle.Manifest, bundle.ImageConfig, bundle.ParentManifest} {
+		data, err := b.ReadAll(kind, s.limitOf(kind))
+		if err != nil {
+			return err
+		}
+		var object map[string]json.RawMessage
+		if data != nil && json.Unmarshal(data, &object) != nil {
+			return fault.New(fault.Invalid, "import image: its %s is not a JSON object", kind).WithDetail("content_type", string(kind))
+		}
+	}
+	return nil
+}
+
+// leased is the importer of the server's own worker: what it takes in was
+// measured here, under a lease on the image's work.
+type leased struct {
+	server *Server
+	lease  *queue.Lease
+	job    Job
+	done   bool
+}
+
+// Import stores the evidence and takes the work to its next stage, in one
+// transaction that holds only if the lease does.
+func (l *leased) Import(ctx context.Context, b *bundle.Bundle, _ wire.AddOptions) (wire.Receipt, error) {
+	if b.Digest != l.job.Digest {
+		return wire.Receipt{}, fault.New(fault.Conflict, "import image %s: the evidence is of image %s", l.job.Digest, b.Digest).
+			WithHint("the registry gave another image than it promised; add the image again")
+	}
+	if missing := b.Missing(); len(missing) > 0 {
+		return wire.Receipt{}, fault.New(fault.Invalid, "import image %s: its evidence lacks %v", b.Digest, missing)
+	}
+	parts, err := l.server.keepBundle(ctx, b)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	if err := l.server.checkParts(ctx, parts); err != nil {
+		return wire.Receipt{}, err
+	}
+	err = l.server.store.InTx(ctx, func(tx *store.Tx) error { return l.write(ctx, tx, b, parts) })
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	l.done = true
+	return l.server.Account(l.lease.Image.Account).receipt(ctx, b.Digest, false)
+}
+
+func (l *leased) write(ctx context.Context, tx *store.Tx, b *bundle.Bundle, parts []store.Part) error {
+	if err := l.lease.Advance(ctx, tx, queue.Assess); err != nil {
+		return err
+	}
+	i, err := tx.ImageByID(ctx, l.lease.Image.ID)
+	if err != nil {
+		return err
+	}
+	i.Origin, i.Evidence, i.UpdatedAt = fromServer, evidenceOf(parts), l.server.now()
+	if b.ImageID != "" {
+		i.ImageID = b.ImageID
+	}
+	if b.ParentDigest != "" {
+		i.ParentDigest = b.ParentDigest
+	}
+	if err := tx.UpdateImage(ctx, i); err != nil {
+		return err
+	}
+	return tx.SetParts(ctx, i.ID, parts)
+}

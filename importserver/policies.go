@@ -1,0 +1,151 @@
+package importserver
+
+import (
+	"context"
+	"errors"
+	"regexp"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/policy"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// introduce gives an account that has no policy the default one.
+func (s *Server) introduce(ctx context.Context, account string) error {
+	return s.store.InTx(ctx, func(tx *store.Tx) error {
+		all, err := tx.Policies(ctx, account)
+		if err != nil || len(all) > 0 || s.functions.DefaultPolicy.ID == "" {
+			return err
+		}
+		now := s.now()
+		p := store.Policy{Account: account, Policy: s.functions.DefaultPolicy, CreatedAt: now, UpdatedAt: now}
+		if err := tx.PutPolicy(ctx, p); err != nil {
+			return err
+		}
+		return tx.ActivatePolicy(ctx, account, p.Policy.ID)
+	})
+}
+
+// Policies lists the account's policies; with detail, whole.
+func (a *Account) Policies(ctx context.Context, detail bool) ([]wire.PolicyRecord, error) {
+	all, err := a.server.store.View().Policies(ctx, a.name)
+	list := []wire.PolicyRecord{}
+	for _, p := range all {
+		list = append(list, policyRecord(p, detail))
+	}
+	return list, err
+}
+
+// Policy is one policy, whole.
+func (a *Account) Policy(ctx context.Context, id string) (wire.PolicyRecord, error) {
+	p, err := a.policy(ctx, a.server.store.View(), id)
+	return policyRecord(p, true), err
+}
+
+func (a *Account) policy(ctx context.Context, tx *store.Tx, id string) (store.Policy, error) {
+	p, err := tx.Policy(ctx, a.name, id)
+	if errors.Is(err, store.ErrNone) {
+		err = fault.New(fault.NotFound, "there is no policy %.100q", id).WithHint("tidepole policy list shows those there are")
+	}
+	return p, err
+}
+
+func policyRecord(p store.Policy, detail bool) wire.PolicyRecord {
+	r := wire.PolicyRecord{
+		AccountName: p.Account, ID: p.Policy.ID, Name: p.Policy.Name, Description: p.Policy.Description,
+		Active: p.Active, Source: "local", CreatedAt: p.CreatedAt, LastUpdated: p.UpdatedAt,
+	}
+	if detail {
+		r.Policy = &p.Policy
+	}
+	return r
+}
+
+var policyID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
+
+// AddPolicy adds a policy, inactive. The same again changes nothing; another of
+// the same id is fault.Conflict.
+func (a *Account) AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRecord, error) {
+	if p.ID == "" {
+		p.ID = newUUID()
+	}
+	return a.putPolicy(ctx, p, func(old store.Policy) error {
+		if old.Digest == store.PolicyDigest(p) {
+			return nil
+		}
+		return fault.New(fault.Conflict, "there is another policy %s", p.ID).
+			WithHint("delete that one first, or give this one an id of its own")
+	})
+}
+
+// UpdatePolicy replaces a policy. Whether it is active stays as it is.
+func (a *Account) UpdatePolicy(ctx context.Context, id string, p policy.Policy) (wire.PolicyRecord, error) {
+	if p.ID != id {
+		return wire.PolicyRecord{}, fault.New(fault.Invalid, "update policy %.100q: the policy's own id is %.100q", id, p.ID)
+	}
+	if _, err := a.policy(ctx, a.server.store.View(), id); err != nil {
+		return wire.PolicyRecord{}, err
+	}
+	return a.putPolicy(ctx, p, func(store.Policy) error { return nil })
+}
+
+// putPolicy writes a policy that has no defects, unless may refuses because of
+// the one that is there.
+func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old store.Policy) error) (wire.PolicyRecord, error) {
+	if !policyID.MatchString(p.ID) {
+		return wire.PolicyRecord{}, fault.New(fault.Invalid, "%.100q cannot be a policy's id", p.ID).
+			WithHint("use up to 128 letters, digits, '.', '_' and '-'")
+	}
+	if err := a.server.functions.CheckPolicy(p); err != nil {
+		return wire.PolicyRecord{}, err
+	}
+	var kept store.Policy
+	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		old, err := tx.Policy(ctx, a.name, p.ID)
+		if err == nil {
+			err = may(old)
+		}
+		if err != nil && !errors.Is(err, store.ErrNone) {
+			return err
+		}
+		now := a.server.now()
+		if err := tx.PutPolicy(ctx, store.Policy{Account: a.name, Policy: p, CreatedAt: now, UpdatedAt: now}); err != nil {
+			return err
+		}
+		kept, err = tx.Policy(ctx, a.name, p.ID)
+		return err
+	})
+	return policyRecord(kept, true), err
+}
+
+// ActivatePolicy makes a policy the account's only active one.
+func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRecord, error) {
+	var p store.Policy
+	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := a.policy(ctx, tx, id); err != nil {
+			return err
+		}
+		if err := tx.ActivatePolicy(ctx, a.name, id); err != nil {
+			return err
+		}
+		var err error
+		p, err = tx.Policy(ctx, a.name, id)
+		return err
+	})
+	return policyRecord(p, true), err
+}
+
+// DeletePolicy deletes a policy that is not active.
+func (a *Account) DeletePolicy(ctx context.Context, id string) error {
+	return a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		p, err := a.policy(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if p.Active {
+			return fault.New(fault.Conflict, "policy %s is active", id).WithHint("activate another one first")
+		}
+		return tx.DeletePolicy(ctx, a.name, id)
+	})
+}

@@ -1,0 +1,116 @@
+package importserver
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+func getContentTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
+	types, err := a.ContentTypes(r.Context(), r.PathValue("image_digest"))
+	return give(w, types, err)
+}
+
+func getContent(a *Account, w http.ResponseWriter, r *http.Request) error {
+	digest, kind := r.PathValue("image_digest"), r.PathValue("content_type")
+	if kind == "files" {
+		head, err := json.Marshal(digest)
+		if err != nil {
+			return err
+		}
+		return stream(w, `{"image_digest":`+string(head)+`,"content_type":"files","content":[`, "]}\n", func(add func(any) error) error {
+			return a.Files(r.Context(), digest, func(f wire.File) error { return add(f) })
+		})
+	}
+	c, err := a.Packages(r.Context(), digest, kind)
+	return give(w, c, err)
+}
+
+func getMetadataTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
+	types, err := a.MetadataTypes(r.Context(), r.PathValue("image_digest"))
+	return give(w, types, err)
+}
+
+func getMetadata(a *Account, w http.ResponseWriter, r *http.Request) error {
+	m, err := a.Metadata(r.Context(), r.PathValue("image_digest"), r.PathValue("metadata_type"))
+	return give(w, m, err)
+}
+
+func getSecrets(a *Account, w http.ResponseWriter, r *http.Request) error {
+	list, err := a.Secrets(r.Context(), r.PathValue("image_digest"))
+	return give(w, list, err)
+}
+
+func getContentSearches(a *Account, w http.ResponseWriter, r *http.Request) error {
+	list, err := a.ContentSearches(r.Context(), r.PathValue("image_digest"))
+	return give(w, list, err)
+}
+
+func getRetrievedFiles(a *Account, w http.ResponseWriter, r *http.Request) error {
+	return stream(w, "[", "]\n", func(add func(any) error) error {
+		return a.eachRetrieved(r.Context(), r.PathValue("image_digest"), func(f wire.RetrievedFile) error { return add(f) })
+	})
+}
+
+// sbomTypes are the media types of SBOM formats; the rest is text or JSON by name.
+var sbomTypes = map[string]string{
+	"cyclonedx-xml": "application/xml", "spdx-tag-value": "text/plain; charset=utf-8",
+	"table": "text/plain; charset=utf-8", "text": "text/plain; charset=utf-8",
+}
+
+func getSBOM(a *Account, w http.ResponseWriter, r *http.Request) error {
+	format := r.PathValue("format")
+	mediaType, ok := sbomTypes[format]
+	if !ok {
+		mediaType = "application/json"
+	}
+	return a.SBOM(r.Context(), r.PathValue("image_digest"), format, &late{w: w, mediaType: mediaType})
+}
+
+// late sends the head of an answer with the first bytes of its body, so that an
+// error before them can still be answered as one; and it cuts off a client that
+// takes nothing any more.
+type late struct {
+	w         http.ResponseWriter
+	mediaType string
+	begun     bool
+}
+
+func (l *late) Write(b []byte) (int, error) {
+	if !l.begun {
+		l.begun = true
+		l.w.Header().Set("Content-Type", l.mediaType)
+	}
+	// Where deadlines cannot be set, as in tests, there is none.
+	_ = http.NewResponseController(l.w).SetWriteDeadline(time.Now().Add(stillstand))
+	return l.w.Write(b)
+}
+
+// stream answers with a list whose elements are sent as they come.
+func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) error) error) error {
+	out := &late{w: w, mediaType: "application/json"}
+	separator := head
+	err := fill(func(v any) error {
+		data, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		if _, err := io.WriteString(out, separator); err != nil {
+			return err
+		}
+		separator = ",\n"
+		_, err = out.Write(data)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if separator == head {
+		tail = head + tail
+	}
+	_, err = io.WriteString(out, tail)
+	return err
+}

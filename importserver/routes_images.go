@@ -1,0 +1,127 @@
+package importserver
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+func postImage(a *Account, w http.ResponseWriter, r *http.Request) error {
+	var req wire.ImageRequest
+	if err := readJSON(w, r, maxAddBody, &req); err != nil {
+		return err
+	}
+	force, err := yes(r, "force", false)
+	if err != nil {
+		return err
+	}
+	subscribe, err := yes(r, "auto_subscribe", true)
+	if err != nil {
+		return err
+	}
+	receipt, err := a.AddImage(r.Context(), req, wire.AddOptions{Force: force, NoSubscribe: !subscribe})
+	if err != nil {
+		return err
+	}
+	if receipt.Known {
+		w.Header().Set(wire.KnownHeader, "true")
+		w.Header().Set(wire.MessageHeader, receipt.Message)
+	}
+	return give(w, receipt.Image, nil)
+}
+
+func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	history, err := yes(r, "history", false)
+	if err != nil {
+		return err
+	}
+	list, err := a.Images(r.Context(), wire.ImageFilter{
+		FullTag: q.Get("full_tag"), ImageID: q.Get("image_id"), Status: q.Get("analysis_status"),
+		Record: q.Get("image_status"), History: history,
+	})
+	return give(w, wire.ImageList{Items: list}, err)
+}
+
+// maxDeleted is how many images one request may delete.
+const maxDeleted = 1000
+
+func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {
+	force, err := yes(r, "force", false)
+	if err != nil {
+		return err
+	}
+	var digests []string
+	for _, d := range strings.Split(r.URL.Query().Get("image_digests"), ",") {
+		if d = strings.TrimSpace(d); d != "" {
+			digests = append(digests, d)
+		}
+	}
+	if len(digests) == 0 || len(digests) > maxDeleted {
+		return fault.New(fault.Invalid, "image_digests must name 1 to %d images, separated by commas", maxDeleted)
+	}
+	list, err := a.DeleteImages(r.Context(), digests, force)
+	return give(w, list, err)
+}
+
+func getImage(a *Account, w http.ResponseWriter, r *http.Request) error {
+	i, err := a.Image(r.Context(), r.PathValue("image_digest"))
+	return give(w, i, err)
+}
+
+func deleteImage(a *Account, w http.ResponseWriter, r *http.Request) error {
+	force, err := yes(r, "force", false)
+	if err != nil {
+		return err
+	}
+	list, err := a.DeleteImages(r.Context(), []string{r.PathValue("image_digest")}, force)
+	if err != nil {
+		return err
+	}
+	if list[0].Status == "not_found" {
+		return fault.New(fault.NotFound, "image not found in DB")
+	}
+	return give(w, list[0], nil)
+}
+
+func getVulnerabilityTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
+	_, err := a.analyzed(r.Context(), r.PathValue("image_digest"))
+	return give(w, vulnerabilityTypes, err)
+}
+
+func getVulnerabilities(a *Account, w http.ResponseWriter, r *http.Request) error {
+	f, err := flags(r, "include_vuln_description", "force_refresh")
+	if err != nil {
+		return err
+	}
+	vendor, err := yes(r, "vendor_only", true)
+	if err != nil {
+		return err
+	}
+	v, err := a.Vulnerabilities(r.Context(), r.PathValue("image_digest"), wire.VulnerabilityFilter{
+		Type: r.PathValue("vuln_type"), VendorOnly: vendor,
+		Descriptions: f["include_vuln_description"], Refresh: f["force_refresh"],
+	})
+	return give(w, v, err)
+}
+
+func getCheck(a *Account, w http.ResponseWriter, r *http.Request) error {
+	f, err := flags(r, "history", "interactive")
+	if err != nil {
+		return err
+	}
+	detail, err := yes(r, "detail", true)
+	if err != nil {
+		return err
+	}
+	q := r.URL.Query()
+	if q.Get("tag") == "" {
+		return fault.New(fault.Invalid, "check image: no tag is given").WithHint("add ?tag=registry/repository:tag")
+	}
+	c, err := a.Check(r.Context(), r.PathValue("image_digest"), wire.CheckRequest{
+		Tag: q.Get("tag"), PolicyID: q.Get("policy_id"), Detail: detail, History: f["history"], Interactive: f["interactive"],
+	})
+	return give(w, c, err)
+}
