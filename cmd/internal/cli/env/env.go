@@ -27,9 +27,12 @@ type Env struct {
 
 	// What follows is set once the command line and the configuration are read.
 
-	Global Global
-	Config *config.Config
-	Log    *slog.Logger
+	Global   Global
+	Analysis Analysis
+
+	AdminPassword string // of the server that serve runs; "" where none is given
+	Config        *config.Config
+	Log           *slog.Logger
 
 	temp temp
 }

@@ -59,8 +59,8 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, [...]string{"kB", "MB", "GB", "TB", "PB"}[unit])
 }
 
-// Age is how long ago something was, in its largest units.
-func Age(d time.Duration) string {
+// Ago is how long ago something was, in its largest units.
+func Ago(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))

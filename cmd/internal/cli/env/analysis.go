@@ -1,0 +1,158 @@
+package env
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// Analysis are the settings of an analysis that have no flag: wherever images
+// are analysed, by a command or by a server, they are the same.
+type Analysis struct {
+	Secrets     bool
+	SecretsSkip []string
+	SecretsSize int64
+	ContentSize int64
+	Globs       []string
+	GlobSize    int64
+	ImageBytes  int64
+	Layers      int
+	Registry    Registry // one, from the environment; Config has more
+}
+
+// Registry is how one registry is reached.
+type Registry struct {
+	Authority    string `yaml:"authority"` // host with optional port, as in "localhost:5000"
+	Username     string `yaml:"username"`
+	Password     string `yaml:"password"`
+	Token        string `yaml:"token"`
+	CA           string `yaml:"ca"` // PEM file
+	InsecureHTTP bool   `yaml:"insecure-http"`
+	SkipVerify   bool   `yaml:"skip-verify"`
+}
+
+// Keys of the file that hold more than one value.
+const (
+	registriesKey     = "registries"
+	secretPatternsKey = "secret-search.additional-patterns"
+	searchPatternsKey = "content-search.patterns"
+)
+
+// Table is a key of the configuration file that holds more than one value.
+type Table struct {
+	Key, Usage, Example string
+}
+
+// Tables lists them.
+func Tables() []Table {
+	return []Table{
+		{registriesKey, "how single registries are reached; each one's credentials go to it and to no other",
+			"[{authority: registry.example:5000, username: me, password: …, token: …, ca: ca.pem, insecure-http: false, skip-verify: false}]"},
+		{secretPatternsKey, "further secrets to search for: names and regular expressions (RE2)", "{ticket: 'TKT-[0-9]{12}'}"},
+		{searchPatternsKey, "what else to search files for: names and regular expressions (RE2)", "{copyright: '(?i)copyright'}"},
+	}
+}
+
+// TableKeys are the keys of Tables.
+func TableKeys() []string {
+	var keys []string
+	for _, t := range Tables() {
+		keys = append(keys, t.Key)
+	}
+	return keys
+}
+
+// Register makes the settings flags of a set that no command shows.
+func (a *Analysis) Register(fs *pflag.FlagSet) {
+	add := func(key string) { config.Key(fs, key, key) }
+	r := &a.Registry
+	fs.BoolVar(&a.Secrets, "secret-search.enabled", true, "search for secrets")
+	fs.StringSliceVar(&a.SecretsSkip, "secret-search.exclude-pattern-names", nil, "names of secret rules to leave out")
+	fs.Int64Var(&a.SecretsSize, "secret-search.skip-files-above-size", 1<<20, "bytes above which a file is not searched for secrets")
+	fs.Int64Var(&a.ContentSize, "content-search.skip-files-above-size", 1<<20, "bytes above which a file is not searched for patterns")
+	fs.StringSliceVar(&a.Globs, "file-contents.globs", []string{"/etc/passwd"}, "paths of files to keep whole")
+	fs.Int64Var(&a.GlobSize, "file-contents.skip-files-above-size", 1<<20, "bytes above which a file is not kept")
+	fs.Int64Var(&a.ImageBytes, "limits.image-bytes", 0, "bytes that all layers of an image may unpack to (default 64 GiB)")
+	fs.IntVar(&a.Layers, "limits.layers", 0, "layers that an image may have (default 1000)")
+	fs.StringVar(&r.Authority, "registry.authority", "", "registry that the other registry settings are for, as in localhost:5000")
+	fs.StringVar(&r.Username, "registry.username", "", "user of that registry")
+	fs.StringVar(&r.Password, "registry.password", "", "password of that registry")
+	fs.StringVar(&r.Token, "registry.token", "", "bearer token of that registry, instead of user and password")
+	fs.StringVar(&r.CA, "registry.ca", "", "PEM file of certificates to trust besides the system's")
+	fs.BoolVar(&r.InsecureHTTP, "registry.insecure-http", false, "speak plain HTTP to that registry")
+	fs.BoolVar(&r.SkipVerify, "registry.skip-verify", false, "do not verify that registry's certificate")
+	fs.VisitAll(func(f *pflag.Flag) {
+		if strings.Contains(f.Name, ".") {
+			add(f.Name)
+		}
+	})
+	config.Secret(fs, "registry.password")
+	config.Secret(fs, "registry.token")
+}
+
+// Registries are the one of the environment and those of the file.
+func (e *Env) Registries() ([]Registry, error) {
+	var all []Registry
+	if err := e.Config.Decode(registriesKey, &all); err != nil {
+		return nil, err
+	}
+	if one := e.Analysis.Registry; one != (Registry{}) {
+		all = append([]Registry{one}, all...)
+	}
+	for _, r := range all {
+		if r.Authority == "" {
+			return nil, fault.New(fault.Invalid, "a registry's settings do not say which registry they are for").
+				WithHint("set authority: in registries: of the configuration file, or TIDEPOLE_REGISTRY_AUTHORITY")
+		}
+	}
+	return all, nil
+}
+
+// SecretPatterns are the user's own expressions for secrets.
+func (e *Env) SecretPatterns() (map[string]string, error) { return e.Config.Map(secretPatternsKey) }
+
+// SearchPatterns are the expressions that files are searched for.
+func (e *Env) SearchPatterns() (map[string]string, error) { return e.Config.Map(searchPatternsKey) }
+
+// TableValues are the tables of the configuration file, in a few words and
+// without any secret.
+func (e *Env) TableValues() []config.Value {
+	values := []config.Value{{Setting: config.Setting{Key: registriesKey}, Value: e.authorities()}}
+	for _, key := range []string{secretPatternsKey, searchPatternsKey} {
+		patterns, _ := e.Config.Map(key)
+		var names []string
+		for name := range patterns {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		values = append(values, config.Value{Setting: config.Setting{Key: key}, Value: strings.Join(names, ",")})
+	}
+	for i := range values {
+		values[i].Origin = "default"
+		if values[i].Value != "" {
+			values[i].Origin = "file " + e.Config.Path
+		}
+	}
+	return values
+}
+
+func (e *Env) authorities() string {
+	var all []Registry
+	if err := e.Config.Decode(registriesKey, &all); err != nil {
+		return "cannot be read"
+	}
+	var names []string
+	for _, r := range all {
+		text := r.Authority
+		if r.Password != "" || r.Token != "" {
+			text = fmt.Sprintf("%s (with credentials)", text)
+		}
+		names = append(names, text)
+	}
+	return strings.Join(names, ",")
+}

@@ -1,0 +1,153 @@
+package images
+
+import (
+	"context"
+	"encoding/base64"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tidepole/tidepole/client"
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/output"
+	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
+	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+const addHelp = `Have an image analysed, and keep the evidence on the server.
+
+Without --from the server pulls the image from its registry and analyses it.
+With --from the image is analysed here, and only the evidence is sent:
+
+  --from registry          IMAGE from its registry; no daemon is needed
+  --from docker:OTHER      OTHER from the Docker daemon, recorded as IMAGE
+  --from oci-dir:PATH      an image in a file or folder, recorded as IMAGE
+  --from FILE.json         an existing syft document, recorded as IMAGE
+  --from -                 the same from standard input
+
+Sources are `
+
+type addOptions struct {
+	target      engine.Target
+	force       bool
+	noSubscribe bool
+	wait        waitOptions
+}
+
+func add(e *env.Env) *cobra.Command {
+	var o addOptions
+	cmd := &cobra.Command{
+		Use: "add IMAGE", Short: "Analyse an image and keep its evidence", Args: cobra.ExactArgs(1),
+		Long: addHelp + strings.Join(engine.SourceNames(), ", ") + ".",
+		RunE: func(cmd *cobra.Command, args []string) error { return runAdd(cmd.Context(), e, o, args[0]) },
+	}
+	fs := cmd.Flags()
+	o.target.Register(fs, "`SOURCE[:REF]` to analyse here; without it the server pulls the image")
+	fs.BoolVarP(&o.force, "force", "f", false, "analyse again what is known already")
+	fs.BoolVarP(&o.noSubscribe, "no-auto-subscribe", "n", false, "do not watch the tag for new images")
+	config.Key(fs, "force", "image.add.force")
+	config.Key(fs, "no-auto-subscribe", "image.no-auto-subscribe")
+	o.wait.register(fs)
+	output.Flag(cmd, &e.Global.Format, formats...)
+	return cmd
+}
+
+func runAdd(ctx context.Context, e *env.Env, o addOptions, name string) error {
+	format, err := output.Choose(e.Global.Format, formats...)
+	if err != nil {
+		return err
+	}
+	display := progress.New(e)
+	defer display.Close()
+	c, err := remote.Connect(e, display)
+	if err != nil {
+		return err
+	}
+	options := wire.AddOptions{Force: o.force, NoSubscribe: o.noSubscribe}
+	var receipt wire.Receipt
+	if o.target.From == "" {
+		receipt, err = addCentral(ctx, c, o, name, options)
+	} else {
+		receipt, err = addLocal(ctx, e, c, o, name, options, display)
+	}
+	if err != nil {
+		return err
+	}
+	return finish(ctx, e, c, display, format, receipt, o.wait)
+}
+
+// addCentral has the server do all of it.
+func addCentral(ctx context.Context, c *client.Client, o addOptions, name string, options wire.AddOptions) (wire.Receipt, error) {
+	ref, err := reference.Parse(name)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	dockerfile, err := o.target.ReadDockerfile()
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	annotations, err := o.target.ReadAnnotations()
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	r := wire.ImageRequest{ImageType: "docker", Annotations: annotations}
+	encoded := base64.StdEncoding.EncodeToString(dockerfile)
+	switch {
+	case ref.Digest == "":
+		r.Source.Tag = &wire.TagSource{PullString: ref.FullTag(), Dockerfile: encoded, Platform: o.target.Platform}
+	case ref.Tag == "":
+		return wire.Receipt{}, fault.New(fault.Invalid, "%s has no tag to be recorded under", name).
+			WithHint("write it as repository:tag@%s", ref.Digest)
+	default:
+		r.Source.Digest = &wire.DigestSource{PullString: ref.FullDigest(ref.Digest), Tag: ref.FullTag(), Dockerfile: encoded, Platform: o.target.Platform}
+	}
+	return c.AddImage(ctx, r, options)
+}
+
+// addLocal analyses here and sends the evidence.
+func addLocal(ctx context.Context, e *env.Env, c *client.Client, o addOptions, name string, options wire.AddOptions, display *progress.Display) (wire.Receipt, error) {
+	b, err := o.target.Analyze(ctx, e, name, display)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	defer b.Close()
+	return c.Import(ctx, b, options)
+}
+
+// finish waits for an image that was added where that is asked for, and shows it.
+func finish(ctx context.Context, e *env.Env, c *client.Client, display *progress.Display, format string, receipt wire.Receipt, o waitOptions) error {
+	if receipt.Known {
+		message := receipt.Message
+		if message == "" {
+			message = "it is known already; --force has it analysed again"
+		}
+		e.Say("%s: nothing was changed: %s", receipt.Image.Digest, message)
+	}
+	image := receipt.Image
+	var err error
+	if o.wait {
+		image, err = remote.Wait(ctx, c, receipt.Image.Digest, o.timeout, func(note string) { display.Note("wait", note) })
+		if image.Digest == "" {
+			image = receipt.Image
+		}
+	}
+	display.Close()
+	if showErr := show(e.Out, format, image); showErr != nil && err == nil {
+		err = showErr
+	}
+	return err
+}
+
+// register adds --wait and --timeout.
+func (o *waitOptions) register(fs *pflag.FlagSet) {
+	fs.BoolVarP(&o.wait, "wait", "w", false, "wait until the server has analysed the image")
+	fs.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
+	config.Key(fs, "wait", "image.wait")
+	config.Key(fs, "timeout", "image.timeout")
+}

@@ -1,0 +1,234 @@
+package images
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidepole/tidepole/client"
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/output"
+	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/table"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+var contentFormats = []string{output.Text, output.JSON, output.JSONRaw, output.CSV}
+
+// Types of content that are not packages.
+const (
+	filesType     = "files"
+	secretsType   = "secret_search"
+	searchesType  = "content_search"
+	retrievedType = "retrieved_files"
+	allType       = "all" // every type of package
+)
+
+const contentHelp = `Show what an image contains: packages of one or more types, its files, the
+places where secrets or patterns were found, or the files that were kept whole.
+--type all is the packages of every type. Without --type the types there are.`
+
+type contentOptions struct {
+	types     []string
+	available bool
+	file      output.File
+}
+
+func content(e *env.Env) *cobra.Command {
+	var o contentOptions
+	cmd := &cobra.Command{
+		Use: "content IMAGE", Aliases: []string{"contents"}, Short: "Show an image's packages, files and findings", Long: contentHelp,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return runContent(cmd.Context(), e, o, args[0]) },
+	}
+	fs := cmd.Flags()
+	fs.StringSliceVarP(&o.types, "type", "t", nil, "type of content (repeatable)")
+	fs.BoolVarP(&o.available, "available-types", "a", false, "show which types there are")
+	config.Key(fs, "type", "image.content.type")
+	o.file.Register(fs, "image.content")
+	fs.Lookup("file").Usage = "write to `FILE` instead of standard output; retrieved_files are written as a tar archive"
+	output.Flag(cmd, &e.Global.Format, contentFormats...)
+	return cmd
+}
+
+// reading is the reading of one image's content.
+type reading struct {
+	ctx    context.Context
+	e      *env.Env
+	c      *client.Client
+	digest string
+	format string
+	tar    bool // retrieved files go into an archive
+}
+
+func runContent(ctx context.Context, e *env.Env, o contentOptions, name string) error {
+	format, err := output.Choose(e.Global.Format, contentFormats...)
+	if err != nil {
+		return err
+	}
+	c, err := remote.Connect(e, nil)
+	if err != nil {
+		return err
+	}
+	found, err := remote.Find(ctx, e, c, name)
+	if err != nil {
+		return err
+	}
+	r := reading{ctx, e, c, found.Digest, format, o.file.Path != ""}
+	if o.available || len(o.types) == 0 {
+		types, err := r.types()
+		if err != nil {
+			return err
+		}
+		return showTypes(e, format, types)
+	}
+	return o.file.Write(e.Out, func(w io.Writer) error { return r.write(w, o.types) })
+}
+
+// types are those of the server, and the ones that it answers under other routes.
+func (r reading) types() ([]string, error) {
+	types, err := r.c.ContentTypes(r.ctx, r.digest)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range []string{secretsType, searchesType, retrievedType} {
+		if !slices.Contains(types, t) {
+			types = append(types, t)
+		}
+	}
+	slices.Sort(types)
+	return types, nil
+}
+
+func (r reading) write(w io.Writer, types []string) error {
+	if len(types) == 1 {
+		switch strings.ReplaceAll(types[0], "-", "_") {
+		case filesType:
+			return r.files(w)
+		case secretsType:
+			return r.searches(w, r.c.Secrets)
+		case searchesType:
+			return r.searches(w, r.c.ContentSearches)
+		case retrievedType:
+			return r.retrieved(w)
+		}
+	}
+	return r.packages(w, types)
+}
+
+func (r reading) packages(w io.Writer, types []string) error {
+	if slices.Contains(types, allType) {
+		available, err := r.c.ContentTypes(r.ctx, r.digest)
+		if err != nil {
+			return err
+		}
+		types = slices.DeleteFunc(available, notPackages)
+	}
+	var all []wire.Content[wire.Package]
+	for _, t := range types {
+		if notPackages(t) {
+			return fault.New(fault.Invalid, "type %s cannot be shown together with others", t)
+		}
+		content, err := r.c.Packages(r.ctx, r.digest, t)
+		if err != nil {
+			return err
+		}
+		all = append(all, content)
+	}
+	switch r.format {
+	case output.JSON, output.JSONRaw:
+		if len(all) == 1 {
+			return output.WriteJSON(w, r.format, all[0])
+		}
+		return output.WriteJSON(w, r.format, all)
+	}
+	return r.table(w, packageRows(all))
+}
+
+func notPackages(t string) bool {
+	switch strings.ReplaceAll(t, "-", "_") {
+	case filesType, secretsType, searchesType, retrievedType, "malware":
+		return true
+	}
+	return false
+}
+
+func packageRows(all []wire.Content[wire.Package]) *table.Table {
+	t := table.New(table.Column{Name: "Package", Shrink: true}, table.Column{Name: "Version", Shrink: true},
+		table.Column{Name: "Type"}, table.Column{Name: "Licenses", Shrink: true}, table.Column{Name: "Location", Shrink: true})
+	for _, content := range all {
+		for _, p := range content.Content {
+			t.Row(p.Name, p.Version, p.Type, strings.Join(p.Licenses, " "), p.Location)
+		}
+	}
+	return t
+}
+
+func (r reading) table(w io.Writer, t *table.Table) error {
+	if r.format == output.CSV {
+		return t.CSV(w)
+	}
+	return t.Write(w, r.e.Out.Columns())
+}
+
+// files are written as they arrive: an image has many.
+func (r reading) files(w io.Writer) error {
+	if r.format != output.JSON && r.format != output.JSONRaw {
+		t := table.New(table.Column{Name: "Mode"}, table.Column{Name: "UID", Right: true}, table.Column{Name: "GID", Right: true},
+			table.Column{Name: "Size", Right: true}, table.Column{Name: "Type"}, table.Column{Name: "Name", Shrink: true}, table.Column{Name: "SHA256", Shrink: true})
+		err := r.c.Files(r.ctx, r.digest, func(f wire.File) error {
+			name := f.Name
+			if f.Link != nil && *f.Link != "" {
+				name += " -> " + *f.Link
+			}
+			t.Row(f.Mode, fmt.Sprint(f.UID), fmt.Sprint(f.GID), fmt.Sprint(f.Size), f.Type, name, text(f.SHA256, ""))
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return r.table(w, t)
+	}
+	s, err := output.NewStream(w, r.format, wire.Content[wire.File]{Digest: r.digest, ContentType: filesType}, "content")
+	if err != nil {
+		return err
+	}
+	if err := r.c.Files(r.ctx, r.digest, func(f wire.File) error { return s.Add(f) }); err != nil {
+		return err
+	}
+	return s.Close()
+}
+
+func (r reading) searches(w io.Writer, read func(context.Context, string) ([]wire.SearchResult, error)) error {
+	results, err := read(r.ctx, r.digest)
+	if err != nil {
+		return err
+	}
+	if r.format == output.JSON || r.format == output.JSONRaw {
+		if results == nil {
+			results = []wire.SearchResult{}
+		}
+		return output.WriteJSON(w, r.format, results)
+	}
+	t := table.New(table.Column{Name: "Path", Shrink: true}, table.Column{Name: "Name"}, table.Column{Name: "Line", Right: true},
+		table.Column{Name: "Offset", Right: true}, table.Column{Name: "Length", Right: true}, table.Column{Name: "Layer", Shrink: true})
+	for _, result := range results {
+		for _, m := range result.Matches {
+			for _, p := range m.Places {
+				t.Row(result.Path, m.Name, fmt.Sprint(p.Line), fmt.Sprint(p.Offset), fmt.Sprint(p.Length), p.LayerID)
+			}
+			if len(m.Places) == 0 {
+				for _, line := range m.Lines {
+					t.Row(result.Path, m.Name, fmt.Sprint(line+1), "", "", "")
+				}
+			}
+		}
+	}
+	return r.table(w, t)
+}

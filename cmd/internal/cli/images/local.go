@@ -1,0 +1,73 @@
+package images
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/output"
+	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/policy"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
+// checkLocal does everything in this process.
+func checkLocal(ctx context.Context, e *env.Env, o checkOptions, format, name string) (j judgement, err error) {
+	if o.history {
+		return j, fault.New(fault.Invalid, "--history is what a server keeps; it does not go with --local")
+	}
+	p := engine.DefaultPolicy()
+	if o.policy != "" {
+		if p, err = engine.ReadPolicy(e.In, o.policy); err != nil {
+			return j, err
+		}
+	}
+	db, err := o.database.Open(e)
+	if err != nil {
+		return j, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	display := progress.New(e)
+	defer display.Close()
+	b, err := o.target.Analyze(ctx, e, name, display)
+	if err != nil {
+		return j, err
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	tag, err := o.localTag(b.Tags)
+	if err != nil {
+		return j, err
+	}
+	display.Update(progress.Event{Stage: "match"})
+	r, err := engine.Assess(ctx, b, db, p, tag)
+	if err != nil {
+		return j, err
+	}
+	facts, err := b.Facts()
+	if err != nil {
+		return j, err
+	}
+	for _, note := range r.Matches.Notes {
+		e.Say("note: %s", note)
+	}
+	return localJudgement(p, wire.EvaluationOf(*r.Evaluation, p, r.Matches.Database, o.detail || format == output.CSV), b.Digest, tag, facts.Gaps), nil
+}
+
+func localJudgement(p policy.Policy, v wire.Evaluation, digest, tag string, gaps int) judgement {
+	return judgement{wire.Check{PolicyID: p.ID, Digest: digest, Tag: tag, Evaluations: []wire.Evaluation{v}}, gaps}
+}
+
+// localTag is the tag that the policy's mappings are matched against.
+func (o checkOptions) localTag(tags []string) (string, error) {
+	if o.tag != "" {
+		ref, err := reference.Parse(o.tag)
+		return ref.FullTag(), err
+	}
+	if len(tags) == 0 {
+		return "", nil
+	}
+	return tags[0], nil
+}

@@ -1,0 +1,81 @@
+package output
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/pflag"
+
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// File is where a result goes instead of standard output.
+type File struct {
+	Path      string // "" or "-": standard output
+	Overwrite bool
+}
+
+// Register adds --file and --overwrite.
+func (f *File) Register(fs *pflag.FlagSet, key string) {
+	fs.StringVar(&f.Path, "file", "", "write to `FILE` instead of standard output")
+	fs.BoolVar(&f.Overwrite, "overwrite", false, "replace FILE if it is there")
+	config.Key(fs, "file", key+".file")
+	config.Key(fs, "overwrite", key+".overwrite")
+}
+
+// Write hands fill the place to write to. A file appears under its name whole
+// or not at all.
+func (f File) Write(stdout io.Writer, fill func(io.Writer) error) error {
+	if f.Path == "" || f.Path == "-" {
+		out := bufio.NewWriter(stdout)
+		return errors.Join(fill(out), out.Flush())
+	}
+	if _, err := os.Lstat(f.Path); err == nil && !f.Overwrite {
+		return fault.New(fault.Conflict, "write %s: it is there already", f.Path).WithHint("--overwrite replaces it")
+	}
+	return Atomically(f.Path, fill)
+}
+
+// Atomically writes a file that only this user can read next to path and then
+// gives it that name.
+func Atomically(path string, fill func(io.Writer) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".tidepole-*")
+	if err != nil {
+		return writeFault(path, err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(f.Name()))
+		}
+	}()
+	out := bufio.NewWriterSize(f, 1<<16)
+	if err := fill(out); err != nil {
+		return err
+	}
+	for _, step := range []func() error{out.Flush, f.Sync, f.Close} {
+		if err := step(); err != nil {
+			return writeFault(path, err)
+		}
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return writeFault(path, err)
+	}
+	return nil
+}
+
+func writeFault(path string, err error) error {
+	return fault.New(fault.Internal, "%w", fmt.Errorf("write %s: %w", path, err))
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/exit"
+	"github.com/tidepole/tidepole/cmd/internal/cli/images"
+	"github.com/tidepole/tidepole/cmd/internal/cli/policies"
+	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
+	"github.com/tidepole/tidepole/cmd/internal/cli/serve"
+	"github.com/tidepole/tidepole/cmd/internal/cli/system"
+	"github.com/tidepole/tidepole/cmd/internal/cli/vulndb"
+)
+
+const about = `tidepole analyses container images, keeps what it found on a server, matches it
+against a vulnerability database and judges it by a policy.
+
+A first session, in two terminals:
+
+  tidepole serve
+  tidepole image add alpine:3.22 --from registry --wait && tidepole image check alpine:3.22
+
+Settings come from flags, from the environment (TIDEPOLE_…), and from a file;
+"tidepole config" shows each with its origin.`
+
+// New is the whole command tree, for one run.
+func New(e *env.Env) *cobra.Command {
+	root := &cobra.Command{
+		Use: "tidepole", Short: "Analyse container images, and judge them", Long: about,
+		SilenceErrors: true, SilenceUsage: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetIn(e.In)
+	root.SetOut(e.Out)
+	root.SetErr(e.Err)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	global(root.PersistentFlags(), e)
+	settings := hidden(e)
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		return prepare(e, cmd, settings)
+	}
+	root.AddCommand(
+		serve.Command(e), images.Command(e), policies.Command(e), system.Command(e), vulndb.Command(e),
+		images.Import(e), configCommand(e, settings), versionCommand(e), exitCodes(),
+	)
+	wrapUsage(root)
+	return root
+}
+
+// global are the flags of all commands.
+func global(fs *pflag.FlagSet, e *env.Env) {
+	g := &e.Global
+	fs.StringVarP(&g.ConfigFile, "config", "c", "", "configuration `FILE`")
+	fs.StringVar(&g.URL, "url", remote.DefaultURL, "address of the server")
+	fs.StringVar(&g.Username, "username", "admin", "user to sign in as")
+	fs.StringVar(&g.PasswordFile, "password-file", "", "`FILE` whose first line is the password")
+	fs.StringVar(&g.Account, "account", "", "account to act for, for administrators")
+	fs.StringArrayVar(&g.CAFiles, "ca-file", nil, "PEM `FILE` of certificates to trust besides the system's (repeatable)")
+	fs.DurationVar(&g.Timeout, "request-timeout", 0, "how long the server may be silent (default 1m)")
+	fs.StringVarP(&g.Format, "output", "o", "", "output format; each command says which it has")
+	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show errors and the result only")
+	fs.CountVarP(&g.Verbose, "verbose", "v", "log more to standard error (-vv: everything)")
+	fs.StringVar(&g.TempDir, "temp-dir", "", "`DIR` below which temporary files go (default: the system's)")
+	for flag, key := range map[string]string{
+		"url": "url", "username": "username", "password-file": "password-file", "account": "account",
+		"ca-file": "ca-file", "request-timeout": "request-timeout", "output": "format",
+		"quiet": "quiet", "verbose": "verbose", "temp-dir": "temp-dir",
+	} {
+		config.Key(fs, flag, key)
+	}
+}
+
+// hidden are the settings that no command line takes.
+func hidden(e *env.Env) *pflag.FlagSet {
+	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
+	fs.StringVar(&e.Global.Password, "password", "", "password to sign in with")
+	config.Key(fs, "password", "password")
+	config.Secret(fs, "password")
+	fs.StringVar(&e.AdminPassword, "admin-password", "", "password of the user admin, for serve")
+	config.Key(fs, "admin-password", "admin-password")
+	config.Secret(fs, "admin-password")
+	e.Analysis.Register(fs)
+	config.NoFlag(fs)
+	return fs
+}
+
+// prepare reads the configuration and sets up the log, before any command runs.
+func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
+	var err error
+	if e.Config, err = config.Load(e.Lookup, e.Global.ConfigFile); err != nil {
+		return err
+	}
+	if err := e.Config.Check(keys(cmd.Root(), settings)); err != nil {
+		return err
+	}
+	if err := e.Config.Fill(cmd.Flags()); err != nil {
+		return err
+	}
+	if err := e.Config.Fill(settings); err != nil {
+		return err
+	}
+	e.Log = slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: level(e, cmd)}))
+	if e.Config.Path != "" {
+		e.Log.Debug("configuration", "file", e.Config.Path)
+	}
+	return nil
+}
+
+// level is what the log shows: a server's more than a client's.
+func level(e *env.Env, cmd *cobra.Command) slog.Level {
+	level := slog.LevelWarn
+	if cmd.Name() == "serve" {
+		level = slog.LevelInfo
+	}
+	if e.Global.Quiet {
+		level += 4
+	}
+	return level - slog.Level(4*e.Global.Verbose)
+}
+
+// wrapUsage makes wrong arguments and unknown commands usage errors, and gives
+// nouns without a verb their help.
+func wrapUsage(cmd *cobra.Command) {
+	if args := cmd.Args; args != nil {
+		cmd.Args = func(cmd *cobra.Command, values []string) error {
+			if err := args(cmd, values); err != nil {
+				return usageError{err}
+			}
+			return nil
+		}
+	}
+	for _, c := range cmd.Commands() {
+		wrapUsage(c)
+	}
+	if cmd.HasSubCommands() && cmd.HasParent() {
+		cmd.Args = func(cmd *cobra.Command, values []string) error {
+			if len(values) == 0 {
+				return nil
+			}
+			return usageError{unknown(cmd, values[0])}
+		}
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
+}
+
+// exitCodes is a help topic, as it has nothing to run.
+func exitCodes() *cobra.Command {
+	return &cobra.Command{Use: "exit-codes", Short: "What the exit codes mean", Long: strings.TrimSpace(exit.Help())}
+}
