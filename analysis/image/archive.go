@@ -23,14 +23,14 @@ func (v *visit) archive(ctx context.Context, path string) (*tarball, error) {
 	v.later(file.Close)
 	form, err := formOf(bufio.NewReader(io.NewSectionReader(file, 0, 16)))
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", printable(path), err)
+		return nil, err
 	}
 	if form == plain {
 		return newTarball(file, v.Options.Limits)
 	}
 	tar, err := inflate(file)
 	if err != nil {
-		return nil, fault.New(fault.Unsupported, "unpack %s: %w", printable(path), err)
+		return nil, fault.New(fault.Unsupported, "the archive cannot be unpacked: %w", err)
 	}
 	defer tar.Close()
 	if file, err = v.spill(ctx, tar, "read"); err != nil {

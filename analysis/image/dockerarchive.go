@@ -57,7 +57,7 @@ const maxSaved = 1000
 func readSaved(archive fs.FS, limits Limits) ([]saved, error) {
 	data, err := readFile(archive, "manifest.json", limits.MaxManifestBytes)
 	if fault.Of(err) == fault.NotFound {
-		return nil, fault.New(fault.Unsupported, `it was not written by "docker save": it has no manifest.json`)
+		return nil, fault.New(fault.Unsupported, `it was not written by "docker save", or not to its end: it has no manifest.json`)
 	}
 	if err != nil {
 		return nil, err

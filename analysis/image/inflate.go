@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
 	"sync"
@@ -44,7 +43,7 @@ func formOf(r *bufio.Reader) (form, error) {
 		len(head) > 3 && head[0]&0xf0 == 0x50 && bytes.Equal(head[1:4], []byte{0x2a, 0x4d, 0x18}): // one to skip
 		return zstandard, nil
 	case bytes.HasPrefix(head, []byte("\xfd7zXZ\x00")), bytes.HasPrefix(head, []byte("BZh")):
-		return plain, errors.New("it is packed with xz or bzip2; only gzip and zstd are known")
+		return plain, fault.New(fault.Unsupported, "it is packed with xz or bzip2; only gzip and zstd are known")
 	}
 	return plain, nil
 }
