@@ -47,7 +47,9 @@ func (o *outcome) fireAs(id, message string) {
 // missf says that something was not judged because the evidence lacks it.
 func (o *outcome) missf(format string, args ...any) { o.miss(fmt.Sprintf(format, args...)) }
 
-// digest is the id of a firing whose trigger gives it none.
+// digest is the id of a firing whose trigger gives it none. It is made as the
+// Anchore API makes it, and messages keep that API's wording, spelling included,
+// so that allowlists written for it go on matching.
 func digest(gate, trigger, message string) string {
 	sum := md5.Sum([]byte(gate + trigger + message))
 	return hex.EncodeToString(sum[:])

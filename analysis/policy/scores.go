@@ -1,7 +1,7 @@
 package policy
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/tidepole/tidepole/formats/report"
@@ -66,7 +66,7 @@ func (d demands) hold(v report.Vulnerability) (told string, ok bool) {
 		if !holds(want.op, compareNumbers(have, want.value)) {
 			return "", false
 		}
-		met = append(met, fmt.Sprintf("%s=%.1f", want.name, have))
+		met = append(met, want.name+"="+strconv.FormatFloat(have, 'f', -1, 64))
 	}
 	if len(met) == 0 {
 		return "", true
