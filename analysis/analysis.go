@@ -61,7 +61,7 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 		return nil, err
 	}
 	secrets, contents := newSearch("secret search", o.Secrets), newSearch("content search", o.Content)
-	pass, err := files.New(ctx, img.V1(), files.Options{Observers: observers(secrets, contents), Progress: o.layerProgress})
+	pass, err := files.New(ctx, img.V1(), files.Options{Observers: observers(secrets, contents)})
 	if err != nil {
 		return nil, err
 	}

@@ -88,12 +88,6 @@ func (o Options) stage(name string, finished bool) {
 	}
 }
 
-func (o Options) layerProgress(layer string, read int64, finished bool) {
-	if o.Progress != nil {
-		o.Progress(image.Progress{Stage: "read", Item: layer, Done: read, Finished: finished})
-	}
-}
-
 // withHint makes a full disk a fault that says where.
 func withHint(err error, dir string) error {
 	if !errors.Is(err, syscall.ENOSPC) {

@@ -207,24 +207,6 @@ func TestObservers(t *testing.T) {
 	}
 }
 
-func TestProgress(t *testing.T) {
-	layer := tarOf(t, file("a", strings.Repeat("x", 9<<20)))
-	type report struct {
-		read     int64
-		finished bool
-	}
-	var reports []report
-	p := newPass(t, t.Context(), imageOf(t, layer), files.Options{Progress: func(_ string, read int64, finished bool) {
-		reports = append(reports, report{read, finished})
-	}})
-	if _, err := readAll(t, p); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(reports); n < 2 || reports[n-1] != (report{int64(len(layer)), true}) || reports[0].read < 4<<20 {
-		t.Errorf("reports are %v", reports)
-	}
-}
-
 func TestDamage(t *testing.T) {
 	good := tarOf(t, file("a", strings.Repeat("1", 5000)), file("b", "2"))
 	header := bytes.Clone(good)

@@ -29,7 +29,6 @@ type Observer func(e Entry, r io.Reader)
 // Options say what a Pass does beside taking digests.
 type Options struct {
 	Observers []Observer
-	Progress  func(layer string, read int64, finished bool) // uncompressed bytes; may be nil
 }
 
 // Pass is one reading of one image.

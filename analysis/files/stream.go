@@ -14,13 +14,8 @@ type stream struct {
 	src   io.ReadCloser
 	side  *conduit
 	done  chan error // what the layer's reading came to
-	read  int64
-	shown int64
-	end   error // how the stream ended; nil while it has not
+	end   error      // how the stream ended; nil while it has not
 }
-
-// progressStep is how many bytes pass between two reports.
-const progressStep = 4 << 20
 
 func newStream(l *Layer, src io.ReadCloser) *stream {
 	s := &stream{layer: l, src: src, side: newConduit(), done: make(chan error, 1)}
@@ -45,7 +40,6 @@ func (s *stream) Read(p []byte) (int, error) {
 	if n > 0 && !s.side.write(p[:n]) {
 		return n, s.finish(nil)
 	}
-	s.progress(n)
 	if err != nil {
 		return n, s.finish(err)
 	}
@@ -74,18 +68,7 @@ func (s *stream) finish(err error) error {
 	if err != io.EOF {
 		s.end = s.layer.fail(err)
 	}
-	if report := s.layer.pass.options.Progress; report != nil && err == io.EOF {
-		report(s.layer.diffID, s.read, true)
-	}
 	return s.end
-}
-
-func (s *stream) progress(n int) {
-	s.read += int64(n)
-	if report := s.layer.pass.options.Progress; report != nil && s.read-s.shown >= progressStep {
-		s.shown = s.read
-		report(s.layer.diffID, s.read, false)
-	}
 }
 
 // conduit carries bytes from one goroutine to another, a bounded number of
