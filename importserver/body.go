@@ -27,7 +27,7 @@ const (
 // readJSON reads a request's body of at most limit bytes into v. An empty body
 // leaves v as it is.
 func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
-	body := http.MaxBytesReader(w, &patient{w: w, r: r.Body}, limit)
+	body := http.MaxBytesReader(w, patience(w, r), limit)
 	dec := json.NewDecoder(body)
 	err := dec.Decode(v)
 	if err == io.EOF {
@@ -57,14 +57,24 @@ func jsonError(err error) string {
 
 // patient reads a body for as long as something arrives.
 type patient struct {
-	w http.ResponseWriter
-	r io.Reader
+	io.ReadCloser
+	control *http.ResponseController
 }
 
+func patience(w http.ResponseWriter, r *http.Request) *patient {
+	return &patient{r.Body, http.NewResponseController(w)}
+}
+
+// Read sets a deadline for what it waits for, and takes it away once all has
+// arrived: the server goes on to listen for the client's hanging up. Where
+// deadlines cannot be set, as in tests, there is none.
 func (p *patient) Read(b []byte) (int, error) {
-	// Where deadlines cannot be set, as in tests, there is none.
-	_ = http.NewResponseController(p.w).SetReadDeadline(time.Now().Add(stillstand))
-	return p.r.Read(b)
+	_ = p.control.SetReadDeadline(time.Now().Add(stillstand))
+	n, err := p.ReadCloser.Read(b)
+	if err != nil {
+		_ = p.control.SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
 
 // unpacked is a request's body as it was before it was compressed for the way.
@@ -73,7 +83,7 @@ func unpacked(w http.ResponseWriter, r *http.Request, limit int64) (io.ReadClose
 	if r.ContentLength > limit {
 		return nil, fault.New(fault.TooLarge, "too large: %d bytes are more than %d", r.ContentLength, limit)
 	}
-	body := io.Reader(&limitedReader{r: &patient{w: w, r: r.Body}, left: limit})
+	body := io.Reader(&limitedReader{r: patience(w, r), left: limit})
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return &arriving{r: body, close: func() {}}, nil

@@ -92,6 +92,7 @@ func (s *Server) answer(rt route) http.Handler {
 		if w.code == 0 {
 			w.code = http.StatusOK
 		}
+		w.patience()
 		s.metrics.request(rt.pattern(), w.code, time.Since(begun))
 		log.Debug("request done", "code", w.code, "took", time.Since(begun))
 		if err != nil && w.code < 400 { // it came when the answer was on its way
@@ -137,7 +138,14 @@ func (w *response) Write(b []byte) (int, error) {
 	if w.code == 0 {
 		w.code = http.StatusOK
 	}
+	w.patience()
 	return w.ResponseWriter.Write(b)
+}
+
+// patience cuts off a client that takes nothing any more. Where deadlines cannot
+// be set, as in tests, there is none.
+func (w *response) patience() {
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(stillstand))
 }
 
 // Unwrap is for http.ResponseController.

@@ -69,16 +69,36 @@ func (s *Server) mend(ctx context.Context) error {
 func (s *Server) Tidy(ctx context.Context) error {
 	now := s.now()
 	err := s.store.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.DropOperations(ctx, wire.OperationPending, now.Add(-s.options.BlobAge), now); err != nil {
-			return err
-		}
-		_, err := tx.DropUnused(ctx)
+		_, err := tx.DropOperations(ctx, wire.OperationPending, now.Add(-s.options.BlobAge), now)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	if err := s.dropUnused(ctx, now); err != nil {
+		return err
+	}
 	return s.collect(ctx, now.Add(-s.options.BlobAge))
+}
+
+// unusedSetting is when packages and vulnerabilities of no image were last removed.
+const unusedSetting = "unused-dropped"
+
+// dropUnused looks through all packages and vulnerabilities, and so does it seldom.
+func (s *Server) dropUnused(ctx context.Context, now time.Time) error {
+	last, err := s.store.View().Setting(ctx, unusedSetting)
+	if err != nil {
+		return err
+	}
+	if t, err := time.Parse(time.RFC3339, last); err == nil && now.Sub(t) < s.options.BlobAge {
+		return nil
+	}
+	return s.store.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.DropUnused(ctx); err != nil {
+			return err
+		}
+		return tx.SetSetting(ctx, unusedSetting, now.Format(time.RFC3339))
+	})
 }
 
 // collect removes the blobs that nothing refers to and that nobody brought since.

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/tidepole/tidepole/formats/wire"
 )
@@ -71,8 +70,7 @@ func getSBOM(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 // late sends the head of an answer with the first bytes of its body, so that an
-// error before them can still be answered as one; and it cuts off a client that
-// takes nothing any more.
+// error before them can still be answered as one.
 type late struct {
 	w         http.ResponseWriter
 	mediaType string
@@ -84,8 +82,6 @@ func (l *late) Write(b []byte) (int, error) {
 		l.begun = true
 		l.w.Header().Set("Content-Type", l.mediaType)
 	}
-	// Where deadlines cannot be set, as in tests, there is none.
-	_ = http.NewResponseController(l.w).SetWriteDeadline(time.Now().Add(stillstand))
 	return l.w.Write(b)
 }
 
