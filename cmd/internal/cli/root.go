@@ -16,6 +16,7 @@ import (
 	"github.com/tidepole/tidepole/cmd/internal/cli/serve"
 	"github.com/tidepole/tidepole/cmd/internal/cli/system"
 	"github.com/tidepole/tidepole/cmd/internal/cli/vulndb"
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 const about = `tidepole analyses container images, keeps what it found on a server, matches it
@@ -131,7 +132,7 @@ func wrapUsage(cmd *cobra.Command) {
 	if args := cmd.Args; args != nil {
 		cmd.Args = func(cmd *cobra.Command, values []string) error {
 			if err := args(cmd, values); err != nil {
-				return usageError{err}
+				return fault.New(fault.Invalid, "%s: %w", cmd.CommandPath(), err).WithHint("usage: %s", cmd.UseLine())
 			}
 			return nil
 		}
@@ -140,6 +141,7 @@ func wrapUsage(cmd *cobra.Command) {
 		wrapUsage(c)
 	}
 	if cmd.HasSubCommands() && cmd.HasParent() {
+		cmd.SuggestionsMinimumDistance = 2
 		cmd.Args = func(cmd *cobra.Command, values []string) error {
 			if len(values) == 0 {
 				return nil

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/tidepole/tidepole/client"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
@@ -47,12 +48,18 @@ func Connect(e *env.Env, display *progress.Display) (*client.Client, error) {
 	return client.New(o)
 }
 
+// longPause is the shortest pause that a user is told of unasked.
+const longPause = 2 * time.Second
+
 func notify(e *env.Env, n client.Notice) {
-	if n.Wait > 0 {
-		e.Log.Warn("trying again", "in", n.Wait, "error", n.Err)
-		return
+	switch {
+	case n.Wait == 0:
+		e.Log.Warn("going on", "error", n.Err)
+	case n.Wait < longPause:
+		e.Log.Info("trying again", "in", n.Wait, "error", n.Err)
+	default:
+		e.Log.Warn("trying again", "in", n.Wait.Round(time.Second/10), "error", n.Err)
 	}
-	e.Log.Warn("going on", "error", n.Err)
 }
 
 // stateDir is where unfinished uploads are remembered.
