@@ -11,12 +11,16 @@ import (
 	"github.com/tidepole/tidepole/analysis/secrets"
 )
 
-// prose has the words that keywords are made of as often as program text and
-// settings do, and no secret.
-var prose = strings.Fields(`the key of this function returns token when password is
-	set := config.value if err != nil { return } "api_key": null, user_token = $TOKEN
-	secret name: string https://host.test/path?query=1 import from "module" # comment
-	const port = 8080; class Server(object): self.timeout = 30 package main func <div>`)
+// prose is like program text and settings: every fortieth word has a keyword
+// in it, and none is a secret.
+var prose = strings.Fields(`the key of this function returns value when name is set :=
+	config.value if err != nil { return } "api_key": null, user.name = $HOME name: string
+	https://host.test/path?query=1 import from "module" # comment const port = 8080; class
+	Server(object): self.timeout = 30 package main func <div> class="wide" def run(self,
+	request): for item in range(10): print item; while true; do sleep 1; done else elif
+	struct interface map[string]int select case default break continue <p>Some words that
+	explain, at length, what the program does and why. </p> margin: 0 auto; padding: 4px
+	10.0.0.1 2024-01-31T10:00:00Z INFO started worker=3 queue=mail elapsed=12ms`)
 
 func BenchmarkText(b *testing.B) {
 	r := rand.New(rand.NewSource(1))
@@ -62,12 +66,5 @@ func processorTime() time.Duration {
 // BenchmarkHostile is a file made to be slow: every keyword of every rule,
 // over and over.
 func BenchmarkHostile(b *testing.B) {
-	var words []string
-	for _, r := range secrets.Rules() {
-		for _, k := range r.Keywords {
-			words = append(words, k+"=")
-		}
-	}
-	text := strings.Repeat(strings.Join(words, strings.Repeat("A1b2", 10)), 1<<20/len(words)/48)
-	benchmark(b, "/app/server.conf", []byte(text[:min(len(text), 1<<20)]))
+	benchmark(b, "/app/server.conf", []byte(hostile(strings.Repeat("A1b2", 10))))
 }
