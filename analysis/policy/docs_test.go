@@ -1,11 +1,16 @@
 package policy_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tidepole/tidepole/analysis/policy"
+	document "github.com/tidepole/tidepole/formats/policy"
 )
 
 // TestDocumentation keeps docs/policy-gates.md what the table of gates says;
@@ -50,6 +55,9 @@ func describe(b *strings.Builder, t policy.Trigger) {
 		}
 		if p.Kind == policy.Choice {
 			kind = strings.Join(p.Choices, ", ")
+			if len(p.Aliases) > 0 {
+				kind += " (" + strings.Join(slices.Sorted(maps.Keys(p.Aliases)), ", ") + ")"
+			}
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", name, kind, orDash(p.Default), p.Description, code(p.Example))
 	}
@@ -86,4 +94,24 @@ func TestTableIsComplete(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestExampleInDocumentation keeps the policy of docs/policy.md one that works.
+func TestExampleInDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```json\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("docs/policy.md has no example")
+	}
+	dec := json.NewDecoder(strings.NewReader(example))
+	dec.DisallowUnknownFields()
+	var p document.Policy
+	if err := dec.Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "defects", []string(nil), defects(t, p))
 }

@@ -71,7 +71,7 @@ func noEvidence() *Evidence {
 	return e
 }
 
-// Collect reads from a bundle what rules look at, each part once.
+// Collect reads from a bundle what rules look at: large parts once, as streams.
 func Collect(ctx context.Context, b *bundle.Bundle) (*Evidence, error) {
 	e := noEvidence()
 	steps := []struct {
