@@ -45,9 +45,12 @@ type generation struct {
 	retired bool
 }
 
-// errGone says that a generation was removed between reading its name and
-// taking hold of it.
-var errGone = errors.New("it was replaced meanwhile")
+// errGone says that a generation's folder does not exist or is being removed;
+// errReplaced, that another one has taken its place since its name was read.
+var (
+	errGone     = errors.New("its folder is gone")
+	errReplaced = errors.New("it was replaced meanwhile")
+)
 
 // acquire gives the newest generation, opened once per process, or nil where
 // there is none. The caller releases it.
@@ -57,7 +60,7 @@ func (d *Database) acquire(ctx context.Context) (*generation, error) {
 		if last != nil {
 			d.discard(last)
 		}
-		if !errors.Is(err, errGone) {
+		if !errors.Is(err, errReplaced) {
 			return g, err
 		}
 		if ctx.Err() != nil {
@@ -127,7 +130,7 @@ func openGeneration(root, name string) (*generation, error) {
 	if err != nil {
 		if errors.Is(err, errGone) {
 			if again, readErr := readCurrent(root); readErr == nil && again != name {
-				return nil, errGone
+				return nil, errReplaced
 			}
 		}
 		return nil, unusable(err)

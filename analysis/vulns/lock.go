@@ -14,7 +14,7 @@ import (
 )
 
 // lockPatience is how long an import waits for another one, or for a sweep.
-const lockPatience = 10 * time.Second
+const lockPatience = 3 * time.Second
 
 // lockImports makes the caller the only one, of all processes, that changes
 // what the folder holds. Closing the file gives that up.

@@ -66,7 +66,14 @@ func (x *extraction) run(r io.Reader) error {
 		return x.content(br)
 	}
 	defer inflated.Close()
-	return x.content(bufio.NewReaderSize(x.bound(inflated), 64<<10))
+	rest := bufio.NewReaderSize(x.bound(inflated), 64<<10)
+	if err := x.content(rest); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, rest); err != nil { // a tar's end is not yet that of its compression, with its checksum
+		return damaged(err)
+	}
+	return nil
 }
 
 // The first bytes of what is understood.
@@ -116,7 +123,7 @@ func (x *extraction) content(br *bufio.Reader) error {
 	return fault.New(fault.Invalid, "it is neither an archive nor a database").WithHint(archiveHint)
 }
 
-// archive reads to the end, so that what was cut off is noticed.
+// archive reads all entries.
 func (x *extraction) archive(tr *tar.Reader) error {
 	for n := 0; ; n++ {
 		h, err := tr.Next()
