@@ -1,18 +1,12 @@
 package secrets_test
 
 import (
-	"bytes"
-	"compress/gzip"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand"
 	"strings"
 	"sync"
 	"testing"
 	"testing/iotest"
-	"time"
-	"unicode/utf16"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -109,61 +103,6 @@ func TestGeneralRuleYields(t *testing.T) {
 	}
 }
 
-func TestUTF16(t *testing.T) {
-	m := matcher(t, secrets.Options{})
-	text := strings.Repeat("größer 𝄞\n", 500) + "ключ = " + token(1) + "\r\n"
-	units := utf16.Encode([]rune(text))
-	before := len(utf16.Encode([]rune(text[:strings.Index(text, "ghp_")])))
-	want := []bundle.Match{{
-		Classification: "github-pat", LineNumber: 501, LineOffset: 2 * 7,
-		SeekPosition: int64(2 + 2*before), Length: 2 * 40,
-	}}
-	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
-		content := order.AppendUint16(nil, 0xfeff)
-		for _, u := range units {
-			content = order.AppendUint16(content, u)
-		}
-		if diff := cmp.Diff(want, scan(t, m, "/f", string(content))); diff != "" {
-			t.Errorf("%s endian: %s", name, diff)
-		}
-	}
-}
-
-func TestGzip(t *testing.T) {
-	m := matcher(t, secrets.Options{MaxFileSize: 10000})
-	want := []bundle.Match{{Classification: "github-pat", LineNumber: 2, SeekPosition: 2, Length: 40}}
-	whole := zip("#\n" + token(1) + "\n" + random(rand.New(rand.NewSource(1)), "lower", 4000))
-	tests := map[string]struct {
-		content string
-		want    []bundle.Match
-		skipped string
-	}{
-		"whole":              {whole, want, ""},
-		"cut off":            {whole[:2000], want, "gzip is damaged: what comes after the damage is left out"},
-		"inflates to much":   {zip("#\n" + token(1) + strings.Repeat("\n", 1<<20)), want, "inflates to more than 10000 bytes: the rest is left out"},
-		"only looks like it": {"\x1f\x8b\x08\n" + token(1), []bundle.Match{{Classification: "github-pat", LineNumber: 2, SeekPosition: 4, Length: 40}}, ""},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			got, skipped, err := m.Scan("/f.gz", int64(len(test.content)), strings.NewReader(test.content))
-			if err != nil || skipped != test.skipped {
-				t.Errorf("skipped %q, want %q; error %v", skipped, test.skipped, err)
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-func zip(text string) string {
-	var b bytes.Buffer
-	z := gzip.NewWriter(&b)
-	z.Write([]byte(text))
-	z.Close()
-	return b.String()
-}
-
 func TestWhatIsNotSearched(t *testing.T) {
 	m := matcher(t, secrets.Options{MaxFileSize: 100})
 	large := token(1) + strings.Repeat(" ", 100)
@@ -207,34 +146,6 @@ func TestReadError(t *testing.T) {
 	}
 }
 
-// A file of all keywords, each followed by what most expressions begin to
-// match, is done in the time of an ordinary one, more or less.
-func TestHostileFile(t *testing.T) {
-	m := matcher(t, secrets.Options{})
-	for name, filler := range map[string]string{"tokens": strings.Repeat("A1b2", 10), "lines": "\n", "quotes": `": "`} {
-		content := hostile(filler)
-		start := time.Now()
-		if _, _, err := m.Scan("/app/f.conf", 0, strings.NewReader(content)); err != nil {
-			t.Fatal(err)
-		}
-		if took := time.Since(start); took > 5*time.Second {
-			t.Errorf("%s: %d bytes took %v", name, len(content), took)
-		}
-	}
-}
-
-func hostile(filler string) string {
-	var all strings.Builder
-	for all.Len() < 1<<20 {
-		for _, r := range secrets.Rules() {
-			for _, k := range r.Keywords {
-				all.WriteString(k + "=" + filler)
-			}
-		}
-	}
-	return all.String()[:1<<20]
-}
-
 func TestConcurrentScans(t *testing.T) {
 	m := matcher(t, secrets.Options{Extra: map[string]string{"quiet": "quiet"}})
 	var wg sync.WaitGroup
@@ -250,35 +161,4 @@ func TestConcurrentScans(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func FuzzScan(f *testing.F) {
-	for i, r := range secrets.Rules() {
-		for _, e := range append(r.Match, r.Mismatch...) {
-			f.Add([]byte(expand(e.Text(), int64(i))))
-		}
-	}
-	f.Add([]byte("\xff\xfeg\x00\x00\xd8h\x00p"))
-	f.Add([]byte(zip(token(1))))
-	m := matcher(f, secrets.Options{Extra: map[string]string{"any": `\w+=.`, "none": `x*`}, MaxFileSize: 1 << 16})
-	f.Fuzz(func(t *testing.T, content []byte) {
-		got, skipped, err := m.Scan("/app/f.conf", int64(len(content)), bytes.NewReader(content))
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, skippedAgain, err := m.Scan("/app/f.conf", 0, iotest.OneByteReader(bytes.NewReader(content)))
-		if diff := cmp.Diff(got, again); diff != "" || skipped != skippedAgain || err != nil {
-			t.Fatalf("byte by byte it finds otherwise (%q, %q, %v): %s", skipped, skippedAgain, err, diff)
-		}
-		size := int64(len(content))
-		if bytes.HasPrefix(content, []byte{0x1f, 0x8b, 8}) {
-			size = 1 << 16
-		}
-		for _, match := range got {
-			if match.LineNumber < 1 || match.LineOffset < 0 || match.LineOffset > match.SeekPosition ||
-				match.Length < 1 || match.SeekPosition+match.Length > size {
-				t.Fatalf("%+v lies outside a file of %d bytes", match, size)
-			}
-		}
-	})
 }
