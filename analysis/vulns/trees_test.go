@@ -118,6 +118,15 @@ func catalogue(t testing.TB, files tree) []byte {
 	return catalogueDir(t, dir)
 }
 
+// withLicences is a context with what syft would make anew for every document.
+var withLicences = sync.OnceValue(func() context.Context {
+	ctx, err := syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
+	if err != nil {
+		panic(err)
+	}
+	return ctx
+})
+
 func catalogueDir(t testing.TB, dir string) []byte {
 	t.Helper()
 	src, err := directorysource.New(directorysource.Config{Path: dir, Base: dir})
@@ -126,7 +135,7 @@ func catalogueDir(t testing.TB, dir string) []byte {
 	}
 	defer src.Close()
 	cfg := syft.DefaultCreateSBOMConfig().WithCatalogerSelection(cataloging.NewSelectionRequest().WithDefaults("image"))
-	s, err := syft.CreateSBOM(context.Background(), src, cfg)
+	s, err := syft.CreateSBOM(withLicences(), src, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
