@@ -68,9 +68,9 @@ func TestBadInput(t *testing.T) {
 		{"encrypted layers", "oci-dir", imagetest.OCIDir(t, items(encrypted(t))), nil, fault.Unsupported, "encrypted"},
 		{"blob missing", "oci-dir", without(t, img), nil, fault.NotFound, "lacks blobs/sha256/"},
 		{"too many layers", "docker-archive", docker(), func(r *image.Request) { r.Options.Limits.MaxLayers = 2 }, fault.Unsupported, "at most 2"},
-		{"too many layers as OCI", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxLayers = 2 }, fault.TooLarge, "MaxLayers"},
-		{"too many entries", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxEntries = 3 }, fault.TooLarge, "MaxEntries"},
-		{"too long a manifest", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxManifestBytes = 100 }, fault.TooLarge, "MaxManifestBytes"},
+		{"too many layers as OCI", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxLayers = 2 }, fault.TooLarge, "limit layers"},
+		{"too many entries", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxEntries = 3 }, fault.TooLarge, "limit entries"},
+		{"too long a manifest", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxManifestBytes = 100 }, fault.TooLarge, "limit manifest-bytes"},
 		{"no such folder to spill in", "docker-archive", packed(t, docker()), func(r *image.Request) { r.Options.TempDir += "/none"; os.Remove(r.Options.TempDir) }, fault.Internal, "no such file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -96,7 +96,7 @@ func (b *budget) spend(layer int, bytes int64) error {
 }
 
 func tooLarge(limit int64) error {
-	return fault.New(fault.TooLarge, "the image unpacks to more than %d bytes (limit MaxImageBytes)", limit).
+	return fault.New(fault.TooLarge, "the image unpacks to more than %d bytes (limit image-bytes)", limit).
 		WithHint("raise the limit if the image can be trusted")
 }
 

@@ -59,7 +59,7 @@ func newPicture(ctx context.Context, v *visit, p *place) (*picture, error) {
 func (p *picture) check(v *visit) error {
 	layers, diffIDs := p.manifest.Layers, p.config.RootFS.DiffIDs
 	if limit := v.Options.Limits.MaxLayers; len(layers) > limit {
-		return fault.New(fault.TooLarge, "it has %d layers, more than %d (limit MaxLayers)", len(layers), limit)
+		return fault.New(fault.TooLarge, "it has %d layers, more than %d (limit layers)", len(layers), limit)
 	}
 	if len(layers) != len(diffIDs) {
 		return fault.New(fault.Unsupported, "its manifest lists %d layers and its configuration %d", len(layers), len(diffIDs))

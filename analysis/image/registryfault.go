@@ -48,7 +48,7 @@ func (r registryFault) of(ctx context.Context, err error) error {
 			WithHint("give the certificate of the authority that signed it")
 	case errors.Is(err, http.ErrSchemeMismatch), plain && (refused.host == r.authority):
 		return fault.New(fault.Invalid, "%s speaks plain http, or no TLS, and plain http was not allowed for it", r.authority).
-			WithHint("allow plain http for %s if the way to it can be trusted", r.authority)
+			WithHint("set insecure-http for %s if the way to it can be trusted", r.authority)
 	case plain:
 		return fault.New(fault.Forbidden, "%s leads to another host: %w", r.authority, refused)
 	case errors.Is(err, errStalled):

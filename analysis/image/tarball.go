@@ -47,7 +47,7 @@ func newTarball(file *os.File, limits Limits) (*tarball, error) {
 			return nil, unsound(err, n)
 		}
 		if n >= limits.MaxEntries {
-			return nil, fault.New(fault.TooLarge, "the archive has more than %d entries (limit MaxEntries)", limits.MaxEntries)
+			return nil, fault.New(fault.TooLarge, "the archive has more than %d entries (limit entries)", limits.MaxEntries)
 		}
 		// The reader has read this entry's header and nothing beyond it.
 		offset, err := section.Seek(0, io.SeekCurrent)
