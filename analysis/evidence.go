@@ -100,7 +100,7 @@ func (e evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 	if len(e.o.Retrieve) == 0 {
 		return nil
 	}
-	found, err := e.tree.Glob(e.o.Retrieve...)
+	found, err := e.tree.Glob(ctx, e.o.Retrieve...)
 	if err != nil {
 		return err
 	}

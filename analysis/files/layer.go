@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Layer is one layer of a Pass: it streams like the original, and knows its
@@ -80,7 +82,9 @@ func (l *Layer) fail(err error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.err == nil {
-		l.err = fmt.Errorf("read layer %d of %d (%s): %w", l.index+1, len(l.pass.layers), l.diffID, err)
+		named := fault.New(fault.Of(err), "read layer %d of %d (%s): %w", l.index+1, len(l.pass.layers), l.diffID, err)
+		named.Hint = fault.Hint(err)
+		l.err = named
 	}
 	return l.err
 }
@@ -136,7 +140,7 @@ func (l *Layer) entry(ctx context.Context, tr *tar.Reader, h *tar.Header, ordina
 	case tar.TypeReg:
 		sum, err := l.content(ctx, Entry{Layer: l.diffID, Ordinal: ordinal, Path: name, Size: h.Size}, tr)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, notTar(err))
+			return fmt.Errorf("%q: %w", name, notTar(err))
 		}
 		l.files[name] = File{Digest: sum, Ordinal: ordinal}
 	case tar.TypeLink:
@@ -169,7 +173,7 @@ func (l *Layer) forgetLinks() {
 // notTar says of a tar reader's complaint what it means.
 func notTar(err error) error {
 	if errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("its tar is damaged: %w", err)
+		return fault.New(fault.Unsupported, "its tar is damaged: %w", err)
 	}
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"runtime"
 
@@ -16,6 +17,7 @@ import (
 	_ "github.com/glebarez/go-sqlite" // syft reads RPM databases through a driver named sqlite
 
 	"github.com/tidepole/tidepole/analysis/files"
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Source is what the document says the image is.
@@ -70,10 +72,14 @@ func (i *Image) read(ctx context.Context) (err error) {
 	if own := i.pass.Err(); own != nil {
 		return own
 	}
-	if err != nil {
+	var system *fs.PathError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &system):
 		return fmt.Errorf("read the image: %w", err)
 	}
-	return nil
+	return fault.New(fault.Unsupported, "read the image: %w", err)
 }
 
 // Close removes what was spilled.

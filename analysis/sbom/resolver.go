@@ -87,10 +87,12 @@ func (r *resolver) FilesByGlob(patterns ...string) ([]file.Location, error) {
 	return found, nil
 }
 
+// glob answers from the index what the inner resolver would say. For a bare "*"
+// that depends on whether a layer describes the folder, which the index does not
+// know.
 func (r *resolver) glob(pattern string) ([]file.Location, error) {
-	folder, name := path.Split(pattern)
-	folder = path.Clean(folder)
-	if !path.IsAbs(pattern) || strings.ContainsAny(folder, `*?[{\`) || strings.Contains(name, "**") || name == "" {
+	folder, name, ok := inFolder(pattern)
+	if !ok {
 		return r.Resolver.FilesByGlob(pattern)
 	}
 	x := r.index()
@@ -99,6 +101,19 @@ func (r *resolver) glob(pattern string) ([]file.Location, error) {
 		return r.Resolver.FilesByGlob(pattern)
 	}
 	return r.match(x, folder, name, names)
+}
+
+// inFolder splits a pattern of names within one folder that is given in full.
+func inFolder(pattern string) (folder, name string, ok bool) {
+	given, name := path.Split(pattern)
+	folder = path.Clean(given)
+	switch {
+	case !path.IsAbs(pattern), folder != given && folder+"/" != given, strings.ContainsAny(folder, `*?[{\`):
+		return "", "", false
+	case name == "", name == "*", strings.Contains(name, "**"):
+		return "", "", false
+	}
+	return folder, name, true
 }
 
 // throughLink tells whether a folder, or one that it lies in, is a symbolic link.

@@ -1,15 +1,17 @@
 package sbom
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"slices"
-	"strings"
 
 	stereofile "github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/source"
+	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/tidepole/tidepole/analysis/files"
 )
@@ -54,28 +56,55 @@ func (i *Image) Files(visit func(File) error) error {
 
 // Glob gives the regular files of the final image at the paths that match one
 // of the patterns, links followed within the image, sorted by path.
-func (i *Image) Glob(patterns ...string) ([]File, error) {
+func (i *Image) Glob(ctx context.Context, patterns ...string) ([]File, error) {
 	resolver, err := i.source.FileResolver(source.SquashedScope)
 	if err != nil {
 		return nil, fmt.Errorf("list the image's files: %w", err)
 	}
+	// The resolver knows paths through linked folders, and leaves out folders
+	// that no layer describes and second names of a file.
 	locations, err := resolver.FilesByGlob(patterns...)
 	if err != nil {
 		return nil, fmt.Errorf("list the image's files: %w", err)
 	}
-	var found []File
+	paths := map[string]bool{}
 	for _, l := range locations {
-		m, err := resolver.FileMetadataByLocation(l)
-		if err != nil || m.Type != stereofile.TypeRegular {
-			continue
-		}
-		found = append(found, File{
-			Path: l.AccessPath, Layer: l.FileSystemID, Size: m.Size(),
-			Open: func() (io.ReadCloser, error) { return resolver.FileContentsByLocation(l) },
-		})
+		paths[l.AccessPath] = true
 	}
-	slices.SortFunc(found, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
+	for l := range resolver.AllLocations(ctx) {
+		for _, p := range patterns {
+			if ok, _ := doublestar.Match(p, l.RealPath); ok {
+				paths[l.RealPath] = true
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("list the image's files: %w", context.Cause(ctx))
+	}
+	var found []File
+	for _, p := range slices.Sorted(maps.Keys(paths)) {
+		if f, ok := fileAt(resolver, p); ok {
+			found = append(found, f)
+		}
+	}
 	return found, nil
+}
+
+// fileAt is the regular file that a path leads to.
+func fileAt(resolver file.Resolver, p string) (File, bool) {
+	locations, err := resolver.FilesByPath(p)
+	if err != nil || len(locations) != 1 {
+		return File{}, false // nothing, a folder, or a link that leads nowhere
+	}
+	l := locations[0]
+	m, err := resolver.FileMetadataByLocation(l)
+	if err != nil || m.Type != stereofile.TypeRegular {
+		return File{}, false
+	}
+	return File{
+		Path: p, Layer: l.FileSystemID, Size: m.Size(),
+		Open: func() (io.ReadCloser, error) { return resolver.FileContentsByLocation(l) },
+	}, true
 }
 
 // coordinates are a file's key in a syft document.
