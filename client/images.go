@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/tidepole/tidepole/formats/table"
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
@@ -31,7 +32,7 @@ func (c *Client) add(ctx context.Context, do func(context.Context, call) error, 
 	k.take = func(a *answer) error {
 		r.Known = a.header.Get(wire.KnownHeader) == "true"
 		if r.Known {
-			r.Message = decodeHeader(a.header.Get(wire.MessageHeader))
+			r.Message = table.Clean(a.header.Get(wire.MessageHeader))
 		}
 		return read(a)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -24,7 +22,7 @@ const maxOperations = 3
 // left unfinished is continued, even one of another process.
 func (c *Client) Import(ctx context.Context, b *bundle.Bundle, o wire.AddOptions) (wire.Receipt, error) {
 	if missing := b.Missing(); len(missing) > 0 {
-		return wire.Receipt{}, fault.New(fault.Invalid, "import image %s: the evidence lacks %s", b.Digest, join(missing))
+		return wire.Receipt{}, fault.New(fault.Invalid, "import image %s: its evidence lacks %v", b.Digest, missing)
 	}
 	u := &upload{client: c, bundle: b, options: o, memo: c.memo(b)}
 	defer u.close()
@@ -214,13 +212,4 @@ func (u *upload) outcome(ctx context.Context) (wire.Receipt, error) {
 		err = errGone
 	}
 	return r, err
-}
-
-func join(kinds []bundle.Kind) string {
-	names := make([]string, len(kinds))
-	for i, k := range kinds {
-		names[i] = string(k)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }
