@@ -11,10 +11,13 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
-// Indexes may list indexes. These bound how deep and how many are followed.
+// Indexes may list indexes, and images without a word on their platforms. These
+// bound how deep and how many are looked into.
 const (
 	maxDepth   = 4
 	maxIndexes = 64
+	maxUnnamed = 64
+	maxImages  = 1000
 )
 
 // candidate is one image that an index leads to.
@@ -59,6 +62,9 @@ func (g *gatherer) follow(ctx context.Context, d v1.Descriptor, from candidate, 
 			from.Descriptor = d
 			g.found = append(g.found, from)
 		}
+		if len(g.found) > maxImages {
+			return fault.New(fault.TooLarge, "its index leads to more than %d images", maxImages)
+		}
 		return nil
 	}
 	if g.indexes++; depth > maxDepth || g.indexes > maxIndexes {
@@ -100,7 +106,14 @@ func (v *visit) choose(ctx context.Context, open opener, found []candidate) (can
 		return candidate{}, fault.New(fault.Unsupported, "its index lists no image")
 	}
 	have := make([]v1.Platform, len(found))
+	unnamed := 0
 	for i, c := range found {
+		if c.Platform == nil {
+			unnamed++
+		}
+		if unnamed > maxUnnamed {
+			return candidate{}, fault.New(fault.TooLarge, "its index lists more than %d images without their platforms", maxUnnamed)
+		}
 		p, err := v.platformOf(ctx, open, c.Descriptor)
 		if err != nil {
 			return candidate{}, err
@@ -122,15 +135,16 @@ func (v *visit) platformOf(ctx context.Context, open opener, d v1.Descriptor) (v
 		return *d.Platform, nil
 	}
 	config, err := v.configOf(ctx, open, d)
-	if fault.Of(err) == fault.NotFound {
-		return v1.Platform{}, nil
+	switch fault.Of(err) {
+	case fault.NotFound, fault.Unsupported:
+		return v1.Platform{}, nil // whatever it is, nobody will ask for it
 	}
 	if err != nil {
 		return v1.Platform{}, err
 	}
 	file, err := v1.ParseConfigFile(bytes.NewReader(config))
 	if err != nil {
-		return v1.Platform{}, nil // not an image's, so for no platform
+		return v1.Platform{}, nil
 	}
 	return v1.Platform{OS: file.OS, Architecture: file.Architecture, Variant: file.Variant}, nil
 }

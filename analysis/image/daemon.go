@@ -33,6 +33,9 @@ type daemon struct {
 // findInDaemon has a daemon save the image into the visit's private folder, and
 // finds it there.
 func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) {
+	if _, err := reference.Parse(v.Reference); err != nil {
+		return nil, err // it becomes part of an address
+	}
 	api, err := client.New(end.options...)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(end.host), err)

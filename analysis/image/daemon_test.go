@@ -2,6 +2,7 @@ package image_test
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -23,6 +24,7 @@ import (
 type daemon struct {
 	host   string // as in DOCKER_HOST
 	pulled []string
+	auth   []string // credentials that came with what was pulled
 	images map[string]saved
 }
 
@@ -66,6 +68,7 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		}
 	case path == "images/create":
 		d.pulled = append(d.pulled, req.URL.Query().Get("fromImage"))
+		d.auth = append(d.auth, req.Header.Get("X-Registry-Auth"))
 		w.Write([]byte(`{"errorDetail":{"message":"manifest unknown"}}`))
 	case inspect && d.images[name].id != "":
 		os, arch, _ := strings.Cut(d.images[name].platform, "/")
@@ -181,6 +184,24 @@ func TestDaemonThatMisbehaves(t *testing.T) {
 		})
 	}
 	same(t, "pulled", d.pulled, []string{"docker.io/library/none"})
+}
+
+func TestCredentialsGoToADaemonOnlyInPrivate(t *testing.T) {
+	d := newDaemon(t, nil)
+	inTheOpen := httptest.NewServer(d)
+	defer inTheOpen.Close()
+	for _, host := range []string{d.host, "tcp://" + inTheOpen.Listener.Addr().String()} {
+		req := request(t, "docker", "example.test/app:1")
+		req.Options.Docker.Host = host
+		req.Options.Registry.Credentials = given("example.test", "alice", "correct-horse")
+		same(t, "kind", fault.Of(refuse(t, req)), fault.NotFound)
+	}
+	same(t, "pulled", len(d.auth), 2)
+	decoded, err := base64.URLEncoding.DecodeString(d.auth[0])
+	if err != nil || !strings.Contains(string(decoded), "correct-horse") {
+		t.Errorf("over the socket came %q: %v", decoded, err)
+	}
+	same(t, "over the network in the open", d.auth[1], "")
 }
 
 func TestPodmanEndpoint(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Where the real daemons of the test bed listen. What is not offered is not
@@ -115,4 +117,42 @@ func importInto(t *testing.T, req image.Request, item mutate.Appendable) {
 			t.Errorf("remove %s: %v", req.Reference, err)
 		}
 	})
+}
+
+func TestContainerdIndex(t *testing.T) {
+	index := twoPlatforms(t)
+	digest, _ := index.Digest()
+	req := request(t, "containerd", "tidepole.test/list:1")
+	req.Options.Containerd = image.Containerd{Address: wants(t, containerd), Namespace: "tidepole-test"}
+	importInto(t, req, index)
+	for _, ref := range []string{"tidepole.test/list:1", "tidepole.test/list:1@" + digest.String(), "tidepole.test/list@" + digest.String()} {
+		asked := req
+		asked.Reference, asked.Platform, asked.Options.TempDir = ref, "linux/arm64", t.TempDir()
+		got := open(t, asked)
+		same(t, ref+": platform", got.Platform, "linux/arm64")
+		same(t, ref+": parent digest", got.ParentDigest, digest.String())
+	}
+	req.Options.Containerd.Namespace = "another"
+	err := refuse(t, req)
+	same(t, "kind", fault.Of(err), fault.NotFound)
+	if !strings.Contains(fault.Hint(err), "tidepole-test") {
+		t.Errorf("the hint %q does not name the namespaces there are", fault.Hint(err))
+	}
+}
+
+func TestDaemonPullsWhatItIsAskedFor(t *testing.T) {
+	r, _ := plain(t, imagetest.RegistryOptions{})
+	img := imagetest.New(t, spec())
+	digest := r.Push(t, "app:1", img)
+	req := request(t, "docker", r.Host+"/app:1")
+	req.Options.Docker.Host = wants(t, dockerHost)
+	got := open(t, req)
+	conforms(t, got, img, "docker", false)
+	same(t, "repository digests", got.RepoDigests, []string{r.Host + "/app@" + digest})
+	api, err := moby.New(moby.WithHost(req.Options.Docker.Host))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer api.Close()
+	unload(t, api, req.Reference)
 }

@@ -2,6 +2,8 @@ package image
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,14 +57,14 @@ func (d Docker) atHost() (endpoint, error) {
 	end := docker.Endpoint{EndpointMeta: docker.EndpointMeta{Host: d.Host}}
 	dir := d.CertPath
 	if dir == "" && d.TLSVerify {
-		dir = d.ConfigDir
+		dir = d.ConfigDir // those that are missing there are not needed
 	}
 	if dir != "" && strings.HasPrefix(d.Host, "tcp://") {
 		end.SkipTLSVerify = !d.TLSVerify
 		end.TLSData = &dockercontext.TLSData{}
 		for name, to := range map[string]*[]byte{"ca.pem": &end.TLSData.CA, "cert.pem": &end.TLSData.Cert, "key.pem": &end.TLSData.Key} {
 			data, err := os.ReadFile(filepath.Join(dir, name))
-			if err != nil {
+			if err != nil && (d.CertPath != "" || !errors.Is(err, fs.ErrNotExist)) {
 				return endpoint{}, fault.New(fault.Invalid, "read the certificates for %s: %w", printable(d.Host), err)
 			}
 			*to = data
@@ -102,5 +104,6 @@ func newEndpoint(e docker.Endpoint) (endpoint, error) {
 		return endpoint{}, fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(e.Host), err)
 	}
 	scheme, _, _ := strings.Cut(e.Host, "://")
-	return endpoint{host: e.Host, options: options, private: scheme != "tcp" && scheme != "http" || e.TLSData != nil}, nil
+	local := scheme == "unix" || scheme == "npipe" || scheme == "ssh"
+	return endpoint{host: e.Host, options: options, private: local || e.TLSData != nil && !e.SkipTLSVerify}, nil
 }

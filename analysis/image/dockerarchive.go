@@ -50,9 +50,6 @@ type saved struct {
 	platform v1.Platform
 }
 
-// maxSaved bounds how many images manifest.json may list.
-const maxSaved = 1000
-
 // readSaved reads manifest.json and looks into the configurations it names.
 func readSaved(archive fs.FS, limits Limits) ([]saved, error) {
 	data, err := readFile(archive, "manifest.json", limits.MaxManifestBytes)
@@ -66,8 +63,8 @@ func readSaved(archive fs.FS, limits Limits) ([]saved, error) {
 	if err := json.Unmarshal(data, &all); err != nil {
 		return nil, fault.New(fault.Unsupported, "its manifest.json cannot be read: %w", err)
 	}
-	if len(all) == 0 || len(all) > maxSaved {
-		return nil, fault.New(fault.Unsupported, "its manifest.json lists %d images; 1 to %d can be handled", len(all), maxSaved)
+	if len(all) == 0 || len(all) > maxImages {
+		return nil, fault.New(fault.Unsupported, "its manifest.json lists %d images; 1 to %d can be handled", len(all), maxImages)
 	}
 	for i := range all {
 		config, err := all[i].config(archive, limits)

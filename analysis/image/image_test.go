@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -71,13 +72,19 @@ func refuse(t testing.TB, req image.Request) error {
 
 func nothingLeft(t testing.TB, req image.Request) {
 	t.Helper()
+	for _, entry := range entries(t, req) {
+		t.Errorf("left behind: %s", entry.Name())
+	}
+}
+
+// entries are what a request spilled.
+func entries(t testing.TB, req image.Request) []os.DirEntry {
+	t.Helper()
 	left, err := os.ReadDir(req.Options.TempDir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, entry := range left {
-		t.Errorf("left behind: %s", entry.Name())
-	}
+	return left
 }
 
 // unpack reads all layers, unpacked.
@@ -149,10 +156,15 @@ func TestCancelledContextEndsReadingAndRemovesWhatWasSpilled(t *testing.T) {
 	if _, err := io.Copy(io.Discard, r); err == nil {
 		t.Error("reading went on")
 	}
+	for left := entries(t, req); len(left) > 0; left = entries(t, req) {
+		if t.Context().Err() != nil { // the test's own deadline
+			t.Fatalf("left behind without Close: %v", left)
+		}
+		runtime.Gosched()
+	}
 	if err := img.Close(); err != nil {
 		t.Error(err)
 	}
-	nothingLeft(t, req)
 }
 
 // packed is a file beside path, packed with gzip.

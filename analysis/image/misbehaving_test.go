@@ -129,6 +129,7 @@ func TestLayerThatLies(t *testing.T) {
 }
 
 func TestBrokenConnectionIsTakenUpAgain(t *testing.T) {
+	t.Parallel()
 	img := bigLayer(t)
 	for name, ranges := range map[string]bool{"with ranges": true, "without": false} {
 		t.Run(name, func(t *testing.T) {
@@ -156,6 +157,7 @@ func TestBrokenConnectionIsTakenUpAgain(t *testing.T) {
 }
 
 func TestStalledRegistryIsGivenUp(t *testing.T) {
+	t.Parallel()
 	img := bigLayer(t)
 	r, ask := plain(t, imagetest.RegistryOptions{Wrap: spoiled("/blobs/"+layerDigest(t, img), func(w http.ResponseWriter, req *http.Request, a *answer) bool {
 		w.Write(a.body[:1000])
@@ -196,6 +198,7 @@ func TestStalledRegistryCanBeInterrupted(t *testing.T) {
 }
 
 func TestBusyRegistryIsAskedAgain(t *testing.T) {
+	t.Parallel()
 	var asked atomic.Int32
 	r, ask := plain(t, imagetest.RegistryOptions{Wrap: spoiled("/manifests/", func(w http.ResponseWriter, _ *http.Request, _ *answer) bool {
 		if asked.Add(1) > 1 {

@@ -30,7 +30,7 @@ func newPicture(ctx context.Context, v *visit, p *place) (*picture, error) {
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "its manifest cannot be read: %w", err)
 	}
-	if !manifest.Config.MediaType.IsConfig() {
+	if !isConfig(manifest.Config.MediaType) {
 		return nil, fault.New(fault.Unsupported, "it is not an image: its configuration is of type %q", printable(string(manifest.Config.MediaType)))
 	}
 	raw, err := fetch(ctx, p.open, manifest.Config, v.Options.Limits)
@@ -75,6 +75,12 @@ func (p *picture) check(v *visit) error {
 		}
 	}
 	return nil
+}
+
+// isConfig tells whether a configuration of that type is an image's. Early
+// versions of Docker pushed theirs without a type of its own.
+func isConfig(t types.MediaType) bool {
+	return t.IsConfig() || t == "application/octet-stream"
 }
 
 // isLayer tells whether a layer of that type is a tar file, packed or not.

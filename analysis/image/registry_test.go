@@ -273,3 +273,26 @@ func TestTokenServer(t *testing.T) {
 	req.Options.Registry.Credentials = []image.Credential{{Authority: r.Host, Token: token}}
 	contents(t, open(t, req).V1())
 }
+
+func TestRepositoryURL(t *testing.T) {
+	for ref, want := range map[string]string{
+		"alpine":                             "https://index.docker.io/v2/library/alpine",
+		"docker.io/alpine:3":                 "https://index.docker.io/v2/library/alpine",
+		"docker.io/library/alpine":           "https://index.docker.io/v2/library/alpine",
+		"grafana/grafana":                    "https://index.docker.io/v2/grafana/grafana",
+		"registry.example.com/alpine":        "https://registry.example.com/v2/alpine",
+		"registry.example.com:5000/a/b/c:1":  "https://registry.example.com:5000/v2/a/b/c",
+		"registry.example.com/library/image": "https://registry.example.com/v2/library/image",
+	} {
+		got, err := image.RepositoryURL(ref, false)
+		if err != nil {
+			t.Errorf("%s: %v", ref, err)
+		}
+		same(t, ref, got, want)
+	}
+	for _, ref := range []string{"registry.example.com/Upper", "localbuild/app"} {
+		if got, err := image.RepositoryURL(ref, false); fault.Of(err) != fault.Invalid {
+			t.Errorf("%s: %s, %v", ref, got, err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
 )
 
@@ -42,28 +43,45 @@ func newRegistryClient(ctx context.Context, ref reference.Reference, o Registry)
 	if err != nil {
 		return nil, err
 	}
-	var opts []name.Option
-	if g.allowsPlain(ref.Registry) {
-		opts = append(opts, name.Insecure)
-	}
-	reg, err := name.NewRegistry(ref.Registry, opts...)
+	repo, err := repositoryOf(ref, g.allowsPlain(ref.Registry))
 	if err != nil {
-		return nil, notReference(err)
+		return nil, err
 	}
 	c := &registryClient{
-		guard: g, repo: reg.Repo(ref.Repository), stall: o.stall(),
+		guard: g, repo: repo, stall: o.stall(),
 		fail: registryFault{authority: ref.Registry, signedIn: auth != nil},
 	}
 	inner := transport.NewRetry(g,
 		transport.WithRetryBackoff(transport.Backoff{Duration: 300 * time.Millisecond, Factor: 4, Jitter: 0.1, Steps: 3}),
 		transport.WithRetryPredicate(isBusy), transport.WithRetryStatusCodes(retried...))
-	signed, err := transport.NewWithContext(ctx, reg, orAnonymous(auth), inner, []string{c.repo.Scope(transport.PullScope)})
+	signed, err := transport.NewWithContext(ctx, repo.Registry, orAnonymous(auth), inner, []string{c.repo.Scope(transport.PullScope)})
 	if err != nil {
 		g.close()
 		return nil, c.fail.of(ctx, err)
 	}
 	c.http = &http.Client{Transport: signed}
 	return c, nil
+}
+
+// repositoryOf is the repository as its registry calls it: Docker Hub keeps
+// "alpine" as "library/alpine".
+func repositoryOf(ref reference.Reference, plain bool) (name.Repository, error) {
+	opts := []name.Option{name.StrictValidation}
+	if plain {
+		opts = append(opts, name.Insecure)
+	}
+	path := ref.Repository
+	if ref.Registry == "docker.io" && !strings.Contains(path, "/") {
+		path = "library/" + path
+	}
+	repo, err := name.NewRepository(ref.Registry+"/"+path, opts...)
+	if err != nil {
+		return repo, fault.New(fault.Invalid, "%w", err)
+	}
+	if reg, err := name.NewRegistry(ref.Registry, opts...); err != nil || reg.RegistryStr() != repo.RegistryStr() {
+		return repo, fault.New(fault.Invalid, "%q is not a registry that can be asked", printable(ref.Registry))
+	}
+	return repo, nil
 }
 
 func (c *registryClient) close() error {

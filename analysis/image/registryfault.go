@@ -121,7 +121,3 @@ func bare(err error) error {
 	}
 	return err
 }
-
-func notReference(err error) error {
-	return fault.New(fault.Invalid, "%w", err)
-}

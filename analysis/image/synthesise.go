@@ -28,9 +28,6 @@ func (v *visit) original(ctx context.Context, archive fs.FS, one saved) (*place,
 	if err != nil {
 		return nil, nil
 	}
-	if len(found) > maxSaved {
-		return nil, fault.New(fault.TooLarge, "its index leads to %d images, more than %d", len(found), maxSaved)
-	}
 	for _, c := range found {
 		doc, err := fetchDocument(ctx, open, c.Descriptor, v.Options.Limits)
 		if err != nil {
