@@ -167,8 +167,6 @@ func TestRedirects(t *testing.T) {
 	other := newServer(t)
 	var reached bool
 	other.before = func(http.ResponseWriter, *http.Request, int) bool { reached = true; return false }
-	secure := httptest.NewTLSServer(nil)
-	defer secure.Close()
 	for _, c := range []struct {
 		name, to string
 		post     bool
