@@ -44,7 +44,7 @@ func TestEqualsGrype(t *testing.T) {
 			t.Fatal(err)
 		}
 		compare(t, command, name, documents, map[string]int{
-			"debian": 8, "alpine": 1, "languages": 10, "rpm, go and cpe": 6, "go program": 2,
+			"debian": 9, "alpine": 1, "languages": 10, "rpm, go and cpe": 6, "go program": 2,
 		})
 	})
 	t.Run("real database", func(t *testing.T) {

@@ -128,7 +128,7 @@ func TestKilledAnywhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		got, err := d.Match(context.Background(), evidence(t, document))
-		if err != nil || len(got.Vulnerabilities) != 8 || len(got.Notes) > 0 {
+		if err != nil || len(got.Vulnerabilities) != 9 || len(got.Notes) > 0 {
 			t.Errorf("match: %d vulnerabilities, notes %q, %v", len(got.Vulnerabilities), got.Notes, err)
 		}
 		if diff := cmp.Diff([]string{"current", "db", "lock"}, contents(t, root)); diff != "" {

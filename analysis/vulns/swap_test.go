@@ -3,6 +3,7 @@ package vulns_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidepole/tidepole/analysis/vulns"
+	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/report"
 )
@@ -69,6 +71,43 @@ func TestSwapUnderLoad(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"current", "db", "lock"}, contents(t, dir)); diff != "" {
 		t.Errorf("folder (-want +got):\n%s", diff)
+	}
+}
+
+// A database that one process uses is not removed by another that imports.
+func TestDatabaseInUseStays(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "vulndb")
+	d, neighbour := open(t, vulns.Options{Dir: dir}), open(t, vulns.Options{Dir: dir})
+	load(t, d, "older.tar.zst")
+	b := evidence(t, nil)
+	began, goOn := make(chan struct{}), make(chan struct{})
+	b.Put(bundle.Part{Kind: bundle.Packages, Open: func() (io.ReadCloser, error) {
+		close(began)
+		<-goOn
+		return io.NopCloser(bytes.NewReader(debianDocument(t))), nil
+	}})
+	result := make(chan report.Matches)
+	go func() {
+		got, err := neighbour.Match(context.Background(), b)
+		if err != nil {
+			t.Errorf("match: %v", err)
+		}
+		result <- got
+	}()
+	<-began
+	load(t, d, "newer.tar.zst")
+	if diff := cmp.Diff([]string{"current", "db", "db", "lock"}, contents(t, dir)); diff != "" {
+		t.Errorf("while it is in use (-want +got):\n%s", diff)
+	}
+	if s := neighbour.Status(context.Background()); !s.Built.Equal(newer) {
+		t.Errorf("status while a match uses the old one: %+v", s)
+	}
+	close(goOn)
+	if got := <-result; !got.Database.Built.Equal(older) || len(got.Vulnerabilities) != 9 {
+		t.Errorf("%d vulnerabilities by the database of %s", len(got.Vulnerabilities), got.Database.Built)
+	}
+	if diff := cmp.Diff([]string{"current", "db", "lock"}, contents(t, dir)); diff != "" {
+		t.Errorf("afterwards (-want +got):\n%s", diff)
 	}
 }
 

@@ -32,7 +32,8 @@ var debian = tree{
 	"var/lib/dpkg/status": status("openssl", "3.0.8-1", "") + status("libssl3", "3.0.8-1", "openssl") +
 		status("coreutils", "9.1-1", "") + status("apt", "2.6.1", "") + status("libc6", "2.36-9+deb12u4", "glibc") +
 		status("libcurl4", "7.88.1-10+deb12u4", "curl") + status("libnghttp2-14", "1.52.0-1", "nghttp2") +
-		status("linux-libc-dev", "6.1.67-1", "linux") + status("python3-jinja2", "2.10-1", "jinja2"),
+		status("linux-libc-dev", "6.1.67-1", "linux") + status("python3-jinja2", "2.10-1", "jinja2") +
+		status("openssh-client", "9.2p1-2+deb12u5", "openssh"), // newer than the fix 1:9.2p1-2+deb12u3 but for its epoch
 	"var/lib/dpkg/info/python3-jinja2.md5sums": "d41d8cd98f00b204e9800998ecf8427e  usr/lib/python3/dist-packages/Jinja2-2.10.egg-info/PKG-INFO\n",
 	// The distribution's package owns this one, so it must not be matched as PyPI's.
 	"usr/lib/python3/dist-packages/Jinja2-2.10.egg-info/PKG-INFO": metadata("Jinja2", "2.10"),
@@ -176,6 +177,9 @@ func rpms(t testing.TB) []byte {
 			Metadata: pkg.RpmDBEntry{Name: "openssl", Version: "3.0.1", Release: "43.el9_0", Epoch: &one, Arch: "x86_64", SourceRpm: "openssl-3.0.1-43.el9_0.src.rpm"}}),
 		madeUp(pkg.Package{Name: "openssl-libs", Version: "3.0.1-43.el9_0", Type: pkg.RpmPkg, PURL: "pkg:rpm/redhat/openssl-libs@3.0.1-43.el9_0?arch=x86_64&distro=rhel-9.1&upstream=openssl-3.0.1-43.el9_0.src.rpm",
 			Metadata: pkg.RpmDBEntry{Name: "openssl-libs", Version: "3.0.1", Release: "43.el9_0", Arch: "x86_64", SourceRpm: "openssl-3.0.1-43.el9_0.src.rpm"}}),
+		// Newer than the fix, 1:3.0.1-47.el9_1, if its epoch is taken for the same.
+		madeUp(pkg.Package{Name: "openssl-devel", Version: "3.0.7-6.el9_2", Type: pkg.RpmPkg, PURL: "pkg:rpm/redhat/openssl-devel@3.0.7-6.el9_2?arch=x86_64&distro=rhel-9.1&upstream=openssl-3.0.7-6.el9_2.src.rpm",
+			Metadata: pkg.RpmDBEntry{Name: "openssl-devel", Version: "3.0.7", Release: "6.el9_2", Arch: "x86_64", SourceRpm: "openssl-3.0.7-6.el9_2.src.rpm"}}),
 		madeUp(pkg.Package{Name: "nodejs", Version: "1:12.14.1-1.module+el8.1.0", Type: pkg.RpmPkg, PURL: "pkg:rpm/redhat/nodejs@12.14.1-1.module%2Bel8.1.0?distro=rhel-9.1&epoch=1",
 			Metadata: pkg.RpmDBEntry{Name: "nodejs", Version: "12.14.1", Release: "1.module+el8.1.0", Epoch: &one, ModularityLabel: &module}}),
 		madeUp(pkg.Package{Name: "golang.org/x/crypto", Version: "v0.14.0", Type: pkg.GoModulePkg, Language: pkg.Go, PURL: "pkg:golang/golang.org/x/crypto@v0.14.0", Metadata: pkg.GolangBinaryBuildinfoEntry{GoCompiledVersion: "go1.20.1", Architecture: "amd64"}}),
