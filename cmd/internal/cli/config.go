@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -120,5 +119,5 @@ func unknown(cmd *cobra.Command, name string) error {
 	if len(near) > 0 {
 		return f.WithHint("did you mean %s?", strings.Join(near, " or "))
 	}
-	return f.WithHint("%s", fmt.Sprintf("see %s --help", cmd.CommandPath()))
+	return f.WithHint("see %s --help", cmd.CommandPath())
 }

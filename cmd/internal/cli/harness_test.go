@@ -95,7 +95,7 @@ func (s *shell) ok(args ...string) string {
 
 // fails runs a command that must end with that code and say all of want on
 // standard error, and nothing on standard output.
-func (s *shell) fails(code int, want []string, args ...string) {
+func (s *shell) fails(code int, want []string, args ...string) result {
 	s.t.Helper()
 	r := s.run(args...)
 	if r.code != code || r.out != "" {
@@ -106,6 +106,7 @@ func (s *shell) fails(code int, want []string, args ...string) {
 			s.t.Errorf("tidepole %s: %q is not in\n%s", strings.Join(args, " "), w, r.err)
 		}
 	}
+	return r
 }
 
 // serve starts a server in this process and gives a shell that speaks to it.

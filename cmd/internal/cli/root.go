@@ -35,8 +35,6 @@ func New(e *env.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use: "tidepole", Short: "Analyse container images, and judge them", Long: about,
 		SilenceErrors: true, SilenceUsage: true,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetIn(e.In)
 	root.SetOut(e.Out)
@@ -140,7 +138,7 @@ func wrapUsage(cmd *cobra.Command) {
 	for _, c := range cmd.Commands() {
 		wrapUsage(c)
 	}
-	if cmd.HasSubCommands() && cmd.HasParent() {
+	if cmd.HasSubCommands() {
 		cmd.SuggestionsMinimumDistance = 2
 		cmd.Args = func(cmd *cobra.Command, values []string) error {
 			if len(values) == 0 {

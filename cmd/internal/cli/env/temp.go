@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // temp is the process's own folder for temporary files.
@@ -70,8 +71,21 @@ func (e *Env) RemoveTemp() error {
 	if e.temp.path == "" {
 		return nil
 	}
-	return os.RemoveAll(e.temp.path)
+	var err error
+	for range removals {
+		if err = os.RemoveAll(e.temp.path); err == nil {
+			return nil
+		}
+		time.Sleep(removalPause) // work that was told to end may still be at it
+	}
+	return fmt.Errorf("remove temporary files: %w", err)
 }
+
+// How often, and after what pauses, the folder is tried to be removed.
+const (
+	removals     = 5
+	removalPause = 50 * time.Millisecond
+)
 
 // sweep removes from root what processes of this user that live no more left.
 // What cannot be removed is left: another process may be at it.

@@ -31,8 +31,8 @@ func Rows() []Row {
 		{"2", "the policy failed (image check --fail-based-on-results); --exit-code N replaces it"},
 		{"3", "undecided: the analysis is incomplete (--require-complete) or the vulnerability database is absent or too old (--max-db-age)"},
 		{"4", "the wait timed out; the server goes on working"},
-		{"130", "interrupted (SIGINT, Ctrl-C)"},
-		{"143", "terminated (SIGTERM); serve, which drains first, ends with 0"},
+		{"130", "interrupted (SIGINT, Ctrl-C); serve, which lets its work end first, ends with 0"},
+		{"143", "terminated (SIGTERM); serve, as above, ends with 0"},
 	}
 }
 

@@ -54,7 +54,7 @@ func record(w io.Writer, image wire.Image) error {
 		l.Add("Evidence", "%s", origins[image.Origin])
 	}
 	if image.Gaps > 0 {
-		l.Add("Gaps", "%d files could not be read in full (image content IMAGE -t files -o json lists them)", image.Gaps)
+		l.Add("Gaps", "%s (tidepole image content IMAGE -t files -o json shows which)", gaps(image.Gaps))
 	}
 	for _, key := range sortedKeys(image.Annotations) {
 		l.Add("Annotation", "%s=%s", key, image.Annotations[key])
@@ -63,6 +63,14 @@ func record(w io.Writer, image wire.Image) error {
 		l.Add("State", "%s", remote.State(image))
 	}
 	return l.Err()
+}
+
+// gaps says of how many files something is not known.
+func gaps(n int) string {
+	if n == 1 {
+		return "1 file could not be read in full"
+	}
+	return fmt.Sprintf("%d files could not be read in full", n)
 }
 
 var origins = map[string]string{

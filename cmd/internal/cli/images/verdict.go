@@ -19,7 +19,7 @@ func (g gate) undecided(now time.Time, j judgement, e wire.Evaluation) string {
 	var why []string
 	if g.complete {
 		if j.gaps > 0 {
-			why = append(why, fmt.Sprintf("%d files could not be read in full", j.gaps))
+			why = append(why, gaps(j.gaps))
 		}
 		for _, p := range e.Problems {
 			if p.Type == report.ProblemNoData {
@@ -78,7 +78,7 @@ func (j judgement) showOne(e *env.Env, o checkOptions, v wire.Evaluation) error 
 		l.Add("Database", "no vulnerability database: vulnerabilities were not looked for")
 	}
 	if j.gaps > 0 {
-		l.Add("Gaps", "%d files could not be read in full", j.gaps)
+		l.Add("Gaps", "%s", gaps(j.gaps))
 	}
 	for _, p := range v.Problems {
 		l.Add("Problem", "%s: %s: %s", p.Severity, p.Type, p.Details)

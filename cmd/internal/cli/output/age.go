@@ -14,7 +14,7 @@ type Age time.Duration
 func (a *Age) Set(s string) error {
 	if days, ok := strings.CutSuffix(s, "d"); ok {
 		n, err := strconv.ParseFloat(days, 64)
-		if err != nil || n < 0 || n > 36500 {
+		if err != nil || !(n >= 0 && n <= 36500) {
 			return fmt.Errorf("%q is not a number of days", s)
 		}
 		*a = Age(n * float64(24*time.Hour))

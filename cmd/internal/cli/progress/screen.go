@@ -5,6 +5,7 @@ package progress
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,6 +46,9 @@ func (s *Screen) Write(p []byte) (int, error) {
 func (s *Screen) Live(lines []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.drawn == len(lines) && slices.Equal(s.live, lines) {
+		return
+	}
 	text := s.erase()
 	s.live = lines
 	text += s.draw()
