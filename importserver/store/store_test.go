@@ -1,0 +1,46 @@
+package store_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tidepole/tidepole/importserver/store"
+	"github.com/tidepole/tidepole/importserver/store/storetest"
+)
+
+func open(t *testing.T, name string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func TestSQLite(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) *store.Store {
+		return open(t, filepath.Join(t.TempDir(), "a name with % ? and # .db"))
+	})
+}
+
+func TestOpenAgain(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "x.db")
+	open(t, name).Close()
+	v, err := open(t, name).Version(t.Context())
+	if err != nil || v < 1 {
+		t.Errorf("version %d, %v", v, err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for url, says := range map[string]string{
+		"oracle:x":                  "have sqlite",
+		"sqlite:/no/such/folder/db": "/no/such/folder/db",
+	} {
+		if s, err := store.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("open %s: %v, %v", url, s, err)
+		}
+	}
+}
