@@ -51,7 +51,7 @@ func (r registryFault) of(ctx context.Context, err error) error {
 			WithHint("set insecure-http for %s if the way to it can be trusted", r.authority)
 	case plain:
 		return fault.New(fault.Forbidden, "%s leads to another host: %w", r.authority, refused)
-	case errors.Is(err, errStalled):
+	case errors.Is(err, errStalled), isTimeout(err):
 		return r.unavailable("%s has fallen silent", err)
 	}
 	return r.unavailable("ask %s", err)
@@ -98,14 +98,18 @@ func isBusy(err error) bool {
 
 // isTransient tells failures of the connection that may pass.
 func isTransient(err error) bool {
-	var network net.Error
 	var dns *net.DNSError
 	if errors.As(err, &dns) {
 		return dns.IsTemporary
 	}
 	return errors.Is(err, errStalled) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		errors.As(err, &network) && network.Timeout() && !errors.Is(err, context.DeadlineExceeded)
+		isTimeout(err) && !errors.Is(err, context.DeadlineExceeded)
+}
+
+func isTimeout(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) && network.Timeout()
 }
 
 func isCertificate(err error) bool {
