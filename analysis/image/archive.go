@@ -79,7 +79,7 @@ func (v *visit) spill(ctx context.Context, from io.Reader, stage string) (*os.Fi
 	case in.failed != nil:
 		return nil, in.failed
 	case err != nil:
-		return nil, fault.New(fault.Unavailable, "keep the archive in %s: %w", v.Options.TempDir, err).
+		return nil, fault.New(fault.Unavailable, "keep the archive in %s: %w", filepath.Dir(dir), err).
 			WithHint("make room there, or name another folder for temporary files")
 	case n > limit+archiveOverhead:
 		return nil, tooLarge(limit)

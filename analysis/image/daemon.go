@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -93,7 +94,7 @@ func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*pla
 	}
 	body := &watched{ReadCloser: stream, ctx: reading, cancel: cancel, timer: timer, every: daemonSaves}
 	defer body.Close()
-	file, err := d.spill(ctx, body, "pull")
+	file, err := d.spill(ctx, unbroken{body, d}, "pull")
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +108,20 @@ func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*pla
 	}
 	p.tags, p.repoDigests = fullTags(found.RepoTags), found.RepoDigests
 	return p, nil
+}
+
+// unbroken says of a stream that breaks that it was the daemon's.
+type unbroken struct {
+	io.Reader
+	from daemon
+}
+
+func (u unbroken) Read(p []byte) (int, error) {
+	n, err := u.Reader.Read(p)
+	if err != nil && err != io.EOF {
+		err = fault.New(fault.Unavailable, "the daemon at %s broke off: %w", printable(u.from.host), err)
+	}
+	return n, err
 }
 
 func (d daemon) platform() ocispec.Platform {

@@ -32,6 +32,7 @@ type daemon struct {
 type saved struct {
 	id, platform string
 	archive      []byte
+	breaks       bool // the daemon dies while it sends the archive
 }
 
 func newDaemon(t *testing.T, images map[string]saved) *daemon {
@@ -64,6 +65,10 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		for _, img := range d.images {
 			if img.id == req.URL.Query().Get("names") {
 				w.Write(img.archive)
+				if img.breaks {
+					w.(http.Flusher).Flush()
+					panic(http.ErrAbortHandler)
+				}
 			}
 		}
 	case path == "images/create":
@@ -91,7 +96,7 @@ func oneImage(t *testing.T) (map[string]saved, v1.Image) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]saved{"app:1": {id.String(), "linux/amd64", data}}, img
+	return map[string]saved{"app:1": {id: id.String(), platform: "linux/amd64", archive: data}}, img
 }
 
 // dockerConfig writes the configuration of a Docker whose current context leads
@@ -159,8 +164,9 @@ func TestDockerEndpoint(t *testing.T) {
 func TestDaemonThatMisbehaves(t *testing.T) {
 	images, _ := oneImage(t)
 	whole := images["app:1"]
-	images["cut:1"] = saved{"sha256:cut", "linux/amd64", whole.archive[:len(whole.archive)/3]}
-	images["empty:1"] = saved{"sha256:empty", "linux/amd64", nil}
+	images["cut:1"] = saved{id: "sha256:cut", platform: "linux/amd64", archive: whole.archive[:len(whole.archive)/3]}
+	images["empty:1"] = saved{id: "sha256:empty", platform: "linux/amd64"}
+	images["dies:1"] = saved{id: "sha256:dies", platform: "linux/amd64", archive: whole.archive[:1000], breaks: true}
 	d := newDaemon(t, images)
 	for ref, c := range map[string]struct {
 		platform string
@@ -169,6 +175,7 @@ func TestDaemonThatMisbehaves(t *testing.T) {
 	}{
 		"cut:1":   {"", fault.Unsupported, "not to its end"},
 		"empty:1": {"", fault.Unsupported, "manifest.json"},
+		"dies:1":  {"", fault.Unavailable, "broke off"},
 		"app:1":   {"linux/arm64", fault.Invalid, "not for linux/arm64 but for linux/amd64"},
 		"none:1":  {"", fault.NotFound, "cannot pull it"},
 	} {

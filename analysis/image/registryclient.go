@@ -159,8 +159,8 @@ func (c *registryClient) get(ctx context.Context, path string, offset int64) (*h
 	}
 	watch := watchStall(c.stall, cancel)
 	resp, err := c.http.Do(req)
+	watch.Stop()
 	if err != nil {
-		watch.Stop()
 		err = orCause(ctx, err)
 		cancel(nil)
 		return nil, err

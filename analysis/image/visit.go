@@ -51,7 +51,7 @@ func newVisit(req Request, source string) (*visit, error) {
 
 // open finds the image and reads its manifest and configuration.
 func (v *visit) open(ctx context.Context, s source) (*Image, error) {
-	v.report(Progress{Stage: "resolve", Item: ""})
+	v.report(Progress{Stage: "resolve"})
 	p, err := s.find(ctx, v)
 	if err != nil {
 		return nil, err
