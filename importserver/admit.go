@@ -182,9 +182,12 @@ func parseNames(tags []string, digest string) ([]reference.Reference, error) {
 // receipt is the answer to an add or an import.
 func (a *Account) receipt(ctx context.Context, digest string, known bool) (wire.Receipt, error) {
 	i, err := a.Image(ctx, digest)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
 	r := wire.Receipt{Image: i, Known: known}
 	if known {
 		r.Message = "the image is known (" + i.Status + "), and its evidence was left as it is; force replaces it"
 	}
-	return r, err
+	return r, nil
 }

@@ -18,14 +18,17 @@ import (
 
 // central is an engine whose registry has one image, which it analyses.
 func central(t *testing.T) *engine {
-	e := &engine{}
+	e, dir := &engine{}, t.TempDir()
 	e.resolve = func(importserver.Target) (importserver.Resolved, error) {
 		return importserver.Resolved{Digest: digestOf(1), ParentDigest: digestOf(2), ImageID: digestOf(3), Platform: "linux/amd64"}, nil
 	}
 	e.analyze = func(ctx context.Context, job importserver.Job, to importserver.Importer) error {
-		b := newBundle(t, image{digest: job.Digest, tags: job.Tags})
+		b, err := makeBundle(dir, image{digest: job.Digest, tags: job.Tags})
+		if err != nil {
+			return err
+		}
 		b.ParentDigest = job.ParentDigest
-		_, err := to.Import(ctx, b, wire.AddOptions{})
+		_, err = to.Import(ctx, b, wire.AddOptions{})
 		return err
 	}
 	return e
@@ -182,8 +185,9 @@ func TestPanicFailsOneImageOnly(t *testing.T) {
 
 func TestEvidenceOfAnotherImageIsRefused(t *testing.T) {
 	e := central(t)
+	other := newBundle(t, image{digest: digestOf(66)})
 	e.analyze = func(ctx context.Context, job importserver.Job, to importserver.Importer) error {
-		_, err := to.Import(ctx, newBundle(t, image{digest: digestOf(66), tags: job.Tags}), wire.AddOptions{})
+		_, err := to.Import(ctx, other, wire.AddOptions{})
 		return err
 	}
 	r := start(t, e, options(t.TempDir()))

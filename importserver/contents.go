@@ -59,28 +59,42 @@ func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, er
 // Packages are an image's packages of one content type. A type that could be
 // there, but is not, gives none.
 func (a *Account) Packages(ctx context.Context, digest, kind string) (wire.Content[wire.Package], error) {
-	c := wire.Content[wire.Package]{Digest: digest, ContentType: kind, Content: []wire.Package{}}
+	var none wire.Content[wire.Package]
 	_, b, err := a.analyzedEvidence(ctx, digest)
 	if err != nil {
-		return c, err
+		return none, err
 	}
-	if !slices.Contains(packageContent, kind) {
-		types, err := a.ContentTypes(ctx, digest)
-		if err != nil {
-			return c, err
-		}
-		if !slices.Contains(types, kind) || slices.Contains(otherContent, kind) {
-			return c, fault.New(fault.NotFound, "there is no content type %.100q of packages", kind).
-				WithHint("image %s has %s", digest, strings.Join(types, ", "))
-		}
+	if err := a.checkContentType(ctx, digest, kind); err != nil {
+		return none, err
 	}
+	list := []wire.Package{}
 	err = readDocument(b, bundle.Visitor{Package: func(p bundle.Package) error {
 		if contentType(p.Type) == kind {
-			c.Content = append(c.Content, packageOf(p))
+			list = append(list, packageOf(p))
 		}
 		return nil
 	}})
-	return c, err
+	if err != nil {
+		return none, err
+	}
+	return wire.Content[wire.Package]{Digest: digest, ContentType: kind, Content: list}, nil
+}
+
+// checkContentType refuses a type of packages that neither every image can be
+// asked for, nor this one has.
+func (a *Account) checkContentType(ctx context.Context, digest, kind string) error {
+	if slices.Contains(packageContent, kind) {
+		return nil
+	}
+	types, err := a.ContentTypes(ctx, digest)
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(types, kind) || slices.Contains(otherContent, kind) {
+		return fault.New(fault.NotFound, "there is no content type %.100q of packages", kind).
+			WithHint("image %s has %s", digest, strings.Join(types, ", "))
+	}
+	return nil
 }
 
 // packageContent are content types that every image can be asked for.

@@ -99,7 +99,10 @@ func (a *Account) Image(ctx context.Context, digest string) (wire.Image, error) 
 	if err := a.addWork(ctx, i, &r); err != nil {
 		return wire.Image{}, err
 	}
-	return r, a.addDockerfile(ctx, i, &r)
+	if err := a.addDockerfile(ctx, i, &r); err != nil {
+		a.server.log.Warn("read the Dockerfile of an image", "image", digest, "error", err) // the record is worth more
+	}
+	return r, ctx.Err()
 }
 
 // addWork shows what is being done for an image, or how long its queue is.
@@ -199,46 +202,4 @@ func transitionsOf(history []store.Transition) []wire.Transition {
 		})
 	}
 	return list
-}
-
-// DeleteImages deletes images with all that hangs on them, at once. One that is
-// being analysed is deleted with force only.
-func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
-	list := []wire.Deletion{}
-	for _, digest := range digests {
-		if !reference.IsDigest(digest) {
-			return nil, fault.New(fault.Invalid, "%.100q is not an image digest", digest)
-		}
-	}
-	for _, digest := range digests {
-		d := wire.Deletion{Digest: digest}
-		err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
-			var err error
-			d, err = a.delete(ctx, tx, digest, force)
-			return err
-		})
-		if err != nil {
-			return list, err
-		}
-		list = append(list, d)
-	}
-	a.server.wakeHousekeeper()
-	return list, nil
-}
-
-func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force bool) (wire.Deletion, error) {
-	d := wire.Deletion{Digest: digest, Status: "not_found", Detail: "image not found in DB"}
-	i, err := tx.Image(ctx, a.name, digest)
-	if errors.Is(err, store.ErrNone) {
-		return d, nil
-	}
-	if err != nil {
-		return d, err
-	}
-	if i.Status == wire.Analyzing && !force {
-		d.Status, d.Detail = "delete_failed", "the image is being analysed; delete it with force, or once that has ended"
-		return d, nil
-	}
-	d.Status, d.Detail = wire.Deleting, ""
-	return d, tx.DeleteImage(ctx, i.ID)
 }

@@ -55,11 +55,19 @@ const document = `{
 
 func newBundle(t *testing.T, i image) *bundle.Bundle {
 	t.Helper()
-	b, err := bundle.New(t.TempDir())
+	b, err := makeBundle(t.TempDir(), i)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+// makeBundle is newBundle for other goroutines than the test's.
+func makeBundle(dir string, i image) (*bundle.Bundle, error) {
+	b, err := bundle.New(dir)
+	if err != nil {
+		return nil, err
+	}
 	b.Digest, b.ParentDigest, b.ImageID, b.Tags = i.digest, i.digest, digestOf(1<<20), i.tags
 	if i.document == "" {
 		i.document = document
@@ -73,10 +81,10 @@ func newBundle(t *testing.T, i image) *bundle.Bundle {
 		bundle.FileContents:   `[{"location":{"path":"/etc/passwd"},"contents":"cm9vdA=="}]`,
 	} {
 		if err := b.WriteBytes(kind, "application/json", []byte(text)); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return b
+	return b, nil
 }
 
 // database is a vulnerability database that tests put in place.

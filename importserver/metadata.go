@@ -40,14 +40,15 @@ func (a *Account) MetadataTypes(ctx context.Context, digest string) ([]string, e
 // Metadata is one document about an image. The Dockerfile is empty where none was
 // given.
 func (a *Account) Metadata(ctx context.Context, digest, kind string) (wire.Metadata, error) {
-	m := wire.Metadata{Digest: digest, Type: kind}
 	_, b, err := a.analyzedEvidence(ctx, digest)
 	if err != nil {
-		return m, err
+		return wire.Metadata{}, err
 	}
 	data, err := metadata(b, kind)
-	m.Data = base64.StdEncoding.EncodeToString(data)
-	return m, err
+	if err != nil {
+		return wire.Metadata{}, err
+	}
+	return wire.Metadata{Digest: digest, Type: kind, Data: base64.StdEncoding.EncodeToString(data)}, nil
 }
 
 func metadata(b *bundle.Bundle, kind string) ([]byte, error) {

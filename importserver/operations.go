@@ -60,7 +60,10 @@ func (a *Account) operation(ctx context.Context, id string) (store.Operation, er
 // Operation is an import's state.
 func (a *Account) Operation(ctx context.Context, id string) (wire.Operation, error) {
 	o, err := a.operation(ctx, id)
-	return operationOf(o), err
+	if err != nil {
+		return wire.Operation{}, err
+	}
+	return operationOf(o), nil
 }
 
 // Operations are the account's newest imports.
@@ -114,7 +117,10 @@ func (a *Account) Upload(ctx context.Context, id, kind, mediaType string, r io.R
 		p, err = a.record(ctx, tx, o, p)
 		return err
 	})
-	return wire.Upload{Digest: strings.TrimPrefix(p.Digest, "sha256:"), CreatedAt: p.CreatedAt}, err
+	if err != nil {
+		return wire.Upload{}, err
+	}
+	return wire.Upload{Digest: strings.TrimPrefix(p.Digest, "sha256:"), CreatedAt: p.CreatedAt}, nil
 }
 
 // record notes an upload, if the operation still takes it.

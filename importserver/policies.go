@@ -39,8 +39,15 @@ func (a *Account) Policies(ctx context.Context, detail bool) ([]wire.PolicyRecor
 
 // Policy is one policy, whole.
 func (a *Account) Policy(ctx context.Context, id string) (wire.PolicyRecord, error) {
-	p, err := a.policy(ctx, a.server.store.View(), id)
-	return policyRecord(p, true), err
+	return whole(a.policy(ctx, a.server.store.View(), id))
+}
+
+// whole is a policy's record with the policy, unless there is an error.
+func whole(p store.Policy, err error) (wire.PolicyRecord, error) {
+	if err != nil {
+		return wire.PolicyRecord{}, err
+	}
+	return policyRecord(p, true), nil
 }
 
 func (a *Account) policy(ctx context.Context, tx *store.Tx, id string) (store.Policy, error) {
@@ -70,10 +77,7 @@ func (a *Account) AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRe
 	if p.ID == "" {
 		p.ID = newUUID()
 	}
-	return a.putPolicy(ctx, p, func(old store.Policy) error {
-		if old.Digest == store.PolicyDigest(p) {
-			return nil
-		}
+	return a.putPolicy(ctx, p, func(store.Policy) error {
 		return fault.New(fault.Conflict, "there is another policy %s", p.ID).
 			WithHint("delete that one first, or give this one an id of its own")
 	})
@@ -91,7 +95,7 @@ func (a *Account) UpdatePolicy(ctx context.Context, id string, p policy.Policy) 
 }
 
 // putPolicy writes a policy that has no defects, unless may refuses because of
-// the one that is there.
+// another one that is there. The same again changes nothing.
 func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old store.Policy) error) (wire.PolicyRecord, error) {
 	if !policyID.MatchString(p.ID) {
 		return wire.PolicyRecord{}, fault.New(fault.Invalid, "%.100q cannot be a policy's id", p.ID).
@@ -103,6 +107,10 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 	var kept store.Policy
 	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
 		old, err := tx.Policy(ctx, a.name, p.ID)
+		if err == nil && old.Digest == store.PolicyDigest(p) {
+			kept = old
+			return nil
+		}
 		if err == nil {
 			err = may(old)
 		}
@@ -116,7 +124,7 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 		kept, err = tx.Policy(ctx, a.name, p.ID)
 		return err
 	})
-	return policyRecord(kept, true), err
+	return whole(kept, err)
 }
 
 // ActivatePolicy makes a policy the account's only active one.
@@ -133,7 +141,7 @@ func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRec
 		p, err = tx.Policy(ctx, a.name, id)
 		return err
 	})
-	return policyRecord(p, true), err
+	return whole(p, err)
 }
 
 // DeletePolicy deletes a policy that is not active.

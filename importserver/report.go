@@ -85,6 +85,10 @@ func ignoreNone(err error) error {
 
 // Check is what a policy says of an image under a tag.
 func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest) (wire.Check, error) {
+	if r.Tag == "" {
+		return wire.Check{}, fault.New(fault.Invalid, "check image: no tag is given").
+			WithHint("name one of the image's tags: policies choose their rules by it")
+	}
 	tag, err := reference.Parse(r.Tag)
 	if err == nil && tag.Tag == "" {
 		err = fault.New(fault.Invalid, "check image: %.200q is not a tag", r.Tag)

@@ -45,9 +45,6 @@ func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	return give(w, wire.ImageList{Items: list}, err)
 }
 
-// maxDeleted is how many images one request may delete.
-const maxDeleted = 1000
-
 func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	force, err := yes(r, "force", false)
 	if err != nil {
@@ -58,9 +55,6 @@ func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 		if d = strings.TrimSpace(d); d != "" {
 			digests = append(digests, d)
 		}
-	}
-	if len(digests) == 0 || len(digests) > maxDeleted {
-		return fault.New(fault.Invalid, "image_digests must name 1 to %d images, separated by commas", maxDeleted)
 	}
 	list, err := a.DeleteImages(r.Context(), digests, force)
 	return give(w, list, err)
@@ -117,9 +111,6 @@ func getCheck(a *Account, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	q := r.URL.Query()
-	if q.Get("tag") == "" {
-		return fault.New(fault.Invalid, "check image: no tag is given").WithHint("add ?tag=registry/repository:tag")
-	}
 	c, err := a.Check(r.Context(), r.PathValue("image_digest"), wire.CheckRequest{
 		Tag: q.Get("tag"), PolicyID: q.Get("policy_id"), Detail: detail, History: f["history"], Interactive: f["interactive"],
 	})

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"net/url"
 
-	_ "github.com/glebarez/go-sqlite" // registers "sqlite"; the one place that imports a driver of that name
+	"github.com/glebarez/go-sqlite" // registers "sqlite"; the one place that imports a driver of that name
 	"github.com/pressly/goose/v3"
 )
+
+// sqliteFull is SQLITE_FULL: the disk has no more space.
+const sqliteFull = 13
 
 // openSQLite opens the database file at path, which is made where absent.
 // Transactions take the file's write lock when they begin, so that none fails
@@ -34,5 +37,10 @@ func openSQLite(ctx context.Context, path string) (*Store, error) {
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
 	}
-	return &Store{db: db, dialect: goose.DialectSQLite3, writers: make(chan struct{}, 1)}, nil
+	return &Store{db: db, dialect: goose.DialectSQLite3, writers: make(chan struct{}, 1), full: isSQLiteFull}, nil
+}
+
+func isSQLiteFull(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqliteFull
 }

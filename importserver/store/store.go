@@ -15,6 +15,7 @@ import (
 
 	"github.com/pressly/goose/v3"
 
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/importserver/store/migrations"
 )
 
@@ -25,7 +26,8 @@ var ErrNone = errors.New("no such row")
 type Store struct {
 	db      *sql.DB
 	dialect goose.Dialect
-	writers chan struct{} // as many as may write at once; nil where the database arranges it
+	writers chan struct{}    // as many as may write at once; nil where the database arranges it
+	full    func(error) bool // tells whether an error means that the disk is full
 }
 
 // Open connects to the database that a URL names and brings its tables up to
@@ -79,8 +81,17 @@ type querier interface {
 // View reads rows as they are, each statement for itself. It never waits for writers.
 func (s *Store) View() *Tx { return &Tx{q: s.db} }
 
-// InTx runs do in one transaction, which is undone when do fails or panics.
+// InTx runs do in one transaction, which is undone when do fails or panics. A
+// full disk is fault.Unavailable.
 func (s *Store) InTx(ctx context.Context, do func(*Tx) error) error {
+	err := s.inTx(ctx, do)
+	if err != nil && s.full(err) {
+		return fault.New(fault.Unavailable, "write to the store: %w", err).WithHint("free space in the server's data directory")
+	}
+	return err
+}
+
+func (s *Store) inTx(ctx context.Context, do func(*Tx) error) error {
 	if s.writers != nil {
 		select {
 		case s.writers <- struct{}{}:

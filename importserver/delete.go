@@ -1,0 +1,59 @@
+package importserver
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// maxDeleted is how many images one request may delete.
+const maxDeleted = 1000
+
+// DeleteImages deletes images with all that hangs on them, at once. One that is
+// being analysed is deleted with force only.
+func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
+	if len(digests) == 0 || len(digests) > maxDeleted {
+		return nil, fault.New(fault.Invalid, "delete images: image_digests must name 1 to %d images", maxDeleted)
+	}
+	for _, digest := range digests {
+		if !reference.IsDigest(digest) {
+			return nil, fault.New(fault.Invalid, "%.100q is not an image digest", digest)
+		}
+	}
+	list := []wire.Deletion{}
+	for _, digest := range digests {
+		d := wire.Deletion{Digest: digest}
+		err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+			var err error
+			d, err = a.delete(ctx, tx, digest, force)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	a.server.wakeHousekeeper()
+	return list, nil
+}
+
+func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force bool) (wire.Deletion, error) {
+	d := wire.Deletion{Digest: digest, Status: "not_found", Detail: "image not found in DB"}
+	i, err := tx.Image(ctx, a.name, digest)
+	if errors.Is(err, store.ErrNone) {
+		return d, nil
+	}
+	if err != nil {
+		return d, err
+	}
+	if i.Status == wire.Analyzing && !force {
+		d.Status, d.Detail = "delete_failed", "the image is being analysed; delete it with force, or once that has ended"
+		return d, nil
+	}
+	d.Status, d.Detail = wire.Deleting, ""
+	return d, tx.DeleteImage(ctx, i.ID)
+}
