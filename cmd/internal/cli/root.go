@@ -30,8 +30,8 @@ A first session, in two terminals:
 Settings come from flags, from the environment (TIDEPOLE_…), and from a file;
 "tidepole config" shows each with its origin.`
 
-// New is the whole command tree, for one run.
-func New(e *env.Env) *cobra.Command {
+// Tree is the whole command tree, and the settings that no command line takes.
+func Tree(e *env.Env) (*cobra.Command, *pflag.FlagSet) {
 	root := &cobra.Command{
 		Use: "tidepole", Short: "Analyse container images, and judge them", Long: about,
 		SilenceErrors: true, SilenceUsage: true,
@@ -50,7 +50,7 @@ func New(e *env.Env) *cobra.Command {
 		images.Import(e), configCommand(e, settings), versionCommand(e), exitCodes(),
 	)
 	wrapUsage(root)
-	return root
+	return root, settings
 }
 
 // global are the flags of all commands.
@@ -61,7 +61,7 @@ func global(fs *pflag.FlagSet, e *env.Env) {
 	fs.StringVar(&g.Username, "username", "admin", "user to sign in as")
 	fs.StringVar(&g.PasswordFile, "password-file", "", "`FILE` whose first line is the password")
 	fs.StringVar(&g.Account, "account", "", "account to act for, for administrators")
-	fs.StringArrayVar(&g.CAFiles, "ca-file", nil, "PEM `FILE` of certificates to trust besides the system's (repeatable)")
+	fs.StringArrayVar(&g.CAFiles, "ca-file", nil, "PEM `FILE` of certificates to trust besides the system's, for the server and the vulnerability database (repeatable)")
 	fs.DurationVar(&g.Timeout, "request-timeout", 0, "how long the server may be silent (default 1m)")
 	fs.StringVarP(&g.Format, "output", "o", "", "output format; each command says which it has")
 	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show errors and the result only")
@@ -92,6 +92,9 @@ func hidden(e *env.Env) *pflag.FlagSet {
 
 // prepare reads the configuration and sets up the log, before any command runs.
 func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
+	if onlyHelps(cmd) {
+		return nil
+	}
 	var err error
 	if e.Config, err = config.Load(e.Lookup, e.Global.ConfigFile); err != nil {
 		return err
@@ -110,6 +113,18 @@ func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 		e.Log.Debug("configuration", "file", e.Config.Path)
 	}
 	return nil
+}
+
+// onlyHelps tells the commands that help with the others: a broken file must not
+// stop them.
+func onlyHelps(cmd *cobra.Command) bool {
+	for ; cmd.HasParent(); cmd = cmd.Parent() {
+		switch cmd.Name() {
+		case "help", "completion", "version", cobra.ShellCompRequestCmd:
+			return true
+		}
+	}
+	return false
 }
 
 // level is what the log shows: a server's more than a client's.

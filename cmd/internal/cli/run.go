@@ -20,7 +20,12 @@ import (
 type Signal struct{ os.Signal }
 
 // Error is what the user reads.
-func (s Signal) Error() string { return "interrupted by " + s.String() }
+func (s Signal) Error() string {
+	if s.Signal == syscall.SIGTERM {
+		return "terminated"
+	}
+	return "interrupted"
+}
 
 // Code is the exit code of a process that the signal ended.
 func (s Signal) Code() int {
@@ -33,7 +38,7 @@ func (s Signal) Code() int {
 // Run runs one command line and gives the process's exit code. All that the
 // command left in temporary files is gone when it returns.
 func Run(ctx context.Context, e *env.Env) int {
-	root := New(e)
+	root, _ := Tree(e)
 	root.SetArgs(e.Args)
 	cmd, err := root.ExecuteContextC(ctx)
 	if tempErr := e.RemoveTemp(); tempErr != nil && err == nil {

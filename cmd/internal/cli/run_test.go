@@ -79,7 +79,7 @@ func TestSignals(t *testing.T) {
 		time.AfterFunc(50*time.Millisecond, func() { cancel(cli.Signal{Signal: signal}) })
 		start := time.Now()
 		r := newShell(t).runIn(ctx, "image", "list", "--url", silent)
-		if r.code != code || !strings.Contains(r.err, "error: interrupted by ") {
+		if r.code != code || !strings.Contains(r.err, "error: "+cli.Signal{Signal: signal}.Error()+"\n") {
 			t.Errorf("%v: exit code %d, %s", signal, r.code, r.err)
 		}
 		if took := time.Since(start); took > 10*time.Second {

@@ -77,8 +77,8 @@ func Describe(f *pflag.Flag) (Setting, bool) {
 	if len(f.Annotations[hiddenNote]) == 0 {
 		s.Flag = "--" + f.Name
 	}
-	if s.Default == "[]" {
-		s.Default = ""
+	if _, isList := f.Value.(pflag.SliceValue); isList {
+		s.Default = strings.Trim(s.Default, "[]")
 	}
 	return s, true
 }

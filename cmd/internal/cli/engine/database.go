@@ -12,6 +12,7 @@ import (
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
 	rules "github.com/tidepole/tidepole/formats/policy"
 	"github.com/tidepole/tidepole/formats/report"
 )
@@ -35,7 +36,12 @@ func (l *Local) Register(fs *pflag.FlagSet) {
 func (l *Local) Open(e *env.Env) (*vulns.Database, error) {
 	dir := l.Dir
 	if dir == "" {
-		dir = filepath.Join(config.CacheDir(e.Lookup), "vulndb")
+		cache := config.CacheDir(e.Lookup)
+		if cache == "" {
+			return nil, fault.New(fault.Invalid, "open the local vulnerability database: this user has no home folder").
+				WithHint("name a folder for it with --db DIR")
+		}
+		dir = filepath.Join(cache, "vulndb")
 	}
 	return OpenDatabase(e, dir, l.URL)
 }

@@ -127,7 +127,7 @@ func (t *Target) fromDocument(ctx context.Context, e *env.Env, path string, req 
 	if t.Platform != "" {
 		return nil, fault.New(fault.Invalid, "--platform chooses an image; a syft document is of one already")
 	}
-	in := e.In
+	in := e.Stdin(ctx)
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {

@@ -2,7 +2,6 @@ package images
 
 import (
 	"context"
-	"io"
 	"os"
 	"time"
 
@@ -56,7 +55,7 @@ func runImport(ctx context.Context, e *env.Env, o importOptions, path string) er
 	if err != nil {
 		return err
 	}
-	b, err := readBundle(e, path)
+	b, err := readBundle(ctx, e, path)
 	if err != nil {
 		return err
 	}
@@ -74,8 +73,8 @@ func runImport(ctx context.Context, e *env.Env, o importOptions, path string) er
 	return finish(ctx, e, c, display, format, receipt, o.wait)
 }
 
-func readBundle(e *env.Env, path string) (*bundle.Bundle, error) {
-	var in io.Reader = e.In
+func readBundle(ctx context.Context, e *env.Env, path string) (*bundle.Bundle, error) {
+	in := e.Stdin(ctx)
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {

@@ -21,7 +21,7 @@ func checkLocal(ctx context.Context, e *env.Env, o checkOptions, format, name st
 	}
 	p := engine.DefaultPolicy()
 	if o.policy != "" {
-		if p, err = engine.ReadPolicy(e.In, o.policy); err != nil {
+		if p, err = engine.ReadPolicy(e.Stdin(ctx), o.policy); err != nil {
 			return j, err
 		}
 	}

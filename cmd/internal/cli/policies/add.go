@@ -34,7 +34,7 @@ func runAdd(ctx context.Context, e *env.Env, file string) error {
 	if file == "" {
 		return fault.New(fault.Invalid, "add a policy: no file is named").WithHint("tidepole policy add -i FILE")
 	}
-	p, err := engine.ReadPolicy(e.In, file)
+	p, err := engine.ReadPolicy(e.Stdin(ctx), file)
 	if err != nil {
 		return err
 	}

@@ -79,9 +79,9 @@ func password(e *env.Env) (string, error) {
 	case e.Global.Password != "":
 		return e.Global.Password, nil
 	case strings.TrimRight(e.Global.URL, "/") == DefaultURL && e.Global.Username == "admin":
-		password, err := ReadPassword(filepath.Join(config.DataDir(e.Lookup), "admin-password"))
-		if err == nil {
-			e.Log.Debug("using the local server's generated password", "dir", config.DataDir(e.Lookup))
+		file := filepath.Join(config.DataDir(e.Lookup), "admin-password")
+		if password, err := ReadPassword(file); err == nil && filepath.IsAbs(file) {
+			e.Log.Debug("using the local server's generated password", "file", file)
 			return password, nil
 		}
 	}

@@ -40,6 +40,9 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 	if o.data == "" {
 		o.data = config.DataDir(e.Lookup)
 	}
+	if o.data == "" {
+		return fault.New(fault.Invalid, "no data folder is named, and this user has no home folder").WithHint("tidepole serve --data DIR")
+	}
 	server, closers, err := open(ctx, e, o)
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {

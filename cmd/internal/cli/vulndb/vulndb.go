@@ -161,7 +161,7 @@ func imports(e *env.Env) *cobra.Command {
 
 func importFile(ctx context.Context, e *env.Env, db database, path, checksum string) (report.Database, error) {
 	if path == "-" {
-		return db.ImportDatabase(ctx, e.In, "standard input", checksum)
+		return db.ImportDatabase(ctx, e.Stdin(ctx), "standard input", checksum)
 	}
 	f, err := os.Open(path)
 	if err != nil {
