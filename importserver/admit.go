@@ -160,7 +160,8 @@ func checkNotes(notes map[string]string) error {
 // parseNames reads full tags; "repository@digest" records an image without a tag.
 func parseNames(tags []string, digest string) ([]reference.Reference, error) {
 	if len(tags) == 0 {
-		return nil, fault.New(fault.Invalid, "no tags are given to record the image under")
+		return nil, fault.New(fault.Invalid, "no tags are given to record the image under").
+			WithHint("give the image a name, as in registry/repository:tag")
 	}
 	if len(tags) > maxNames {
 		return nil, fault.New(fault.Invalid, "%d tags are more than %d", len(tags), maxNames)

@@ -37,9 +37,17 @@ func (a *Account) ImportDatabase(ctx context.Context, r io.Reader, name, checksu
 	limited := &limitedReader{r: r, left: a.server.options.MaxDatabase}
 	d, err := a.server.functions.Database.Import(ctx, limited, name, checksum)
 	if limited.over {
-		return d, fault.New(fault.TooLarge, "import vulnerability database: it is longer than %d bytes", a.server.options.MaxDatabase)
+		return report.Database{}, fault.New(fault.TooLarge, "import vulnerability database: it is longer than %d bytes", a.server.options.MaxDatabase)
 	}
-	return d, errors.Join(err, a.server.watchDatabase(ctx))
+	return a.changed(ctx, d, err)
+}
+
+// changed gives the database that an operation left, once it is known to the queue.
+func (a *Account) changed(ctx context.Context, d report.Database, err error) (report.Database, error) {
+	if err := errors.Join(err, a.server.watchDatabase(ctx)); err != nil {
+		return report.Database{}, err
+	}
+	return d, nil
 }
 
 // UpdateDatabase fetches a newer database, if there is one. All analysed images
@@ -49,7 +57,7 @@ func (a *Account) UpdateDatabase(ctx context.Context) (report.Database, error) {
 		return report.Database{}, errNoDatabase
 	}
 	d, _, err := a.server.functions.Database.Update(ctx)
-	return d, errors.Join(err, a.server.watchDatabase(ctx))
+	return a.changed(ctx, d, err)
 }
 
 // watchDatabase has all analysed images assessed anew if the database is another

@@ -3,6 +3,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,8 @@ import (
 	"github.com/tidepole/tidepole/importserver/queue"
 )
 
-// Pool works off a queue, several items at once. All fields but Observe are
-// required.
+// Pool works off a queue, several items at once. All fields but Deaf and
+// Observe are required.
 type Pool struct {
 	Queue     *queue.Queue
 	Name      string // of this process's workers, for the images' history
@@ -27,6 +28,7 @@ type Pool struct {
 	Poll      time.Duration // how often to look for work that nobody announced
 	Grace     time.Duration // how long running work may go on once the context ended
 	Limit     time.Duration // the longest that one item may take
+	Deaf      time.Duration // how long work that was cancelled may go on: 5 s
 	Log       *slog.Logger
 	// Observe is told the end of every attempt.
 	Observe func(stage string, took time.Duration, err error)
@@ -128,7 +130,9 @@ func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
 		defer beating.Done()
 		p.beat(ctx, l, &doing, stop)
 	}()
-	err := p.protected(ctx, l, func(what string) { doing.Store(what) })
+	done := make(chan error, 1)
+	go func() { done <- p.protected(ctx, l, func(what string) { doing.Store(what) }) }()
+	err := p.outcome(ctx, l, done)
 	cause := context.Cause(ctx)
 	stop(nil)
 	beating.Wait()
@@ -136,6 +140,25 @@ func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
 		return cause
 	}
 	return err
+}
+
+// outcome waits for work to end. Work that does not heed its cancellation is left
+// to itself: without the lease it can write nothing.
+func (p *Pool) outcome(ctx context.Context, l *queue.Lease, done <-chan error) error {
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	deaf := time.NewTimer(cmp.Or(p.Deaf, 5*time.Second))
+	defer deaf.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-deaf.C:
+		p.Log.Error("work does not heed its cancellation", "image", l.Image.Digest)
+		return context.Cause(ctx)
+	}
 }
 
 // protected calls Do and makes an error of a panic, so that one image cannot

@@ -1,0 +1,121 @@
+package worker_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/queue"
+	"github.com/tidepole/tidepole/importserver/store"
+	"github.com/tidepole/tidepole/importserver/worker"
+)
+
+// work is a pool with one image to work on.
+type work struct {
+	*worker.Pool
+	store *store.Store
+	image int64
+}
+
+func newWork(t *testing.T, do func(context.Context, *queue.Lease, func(string)) error) *work {
+	t.Helper()
+	s, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	q := queue.New(s, queue.Options{LeaseTime: time.Minute, MaxAttempts: 2, RetryDelay: time.Millisecond, Now: time.Now})
+	w := &work{store: s, Pool: &worker.Pool{
+		Queue: q, Name: "w", Size: 1, Do: do, Heartbeat: 10 * time.Millisecond, Poll: 10 * time.Millisecond,
+		Grace: 20 * time.Millisecond, Limit: time.Minute, Deaf: 20 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	}}
+	err = s.InTx(t.Context(), func(tx *store.Tx) error {
+		i := store.Image{Account: "a", Digest: "d", Status: wire.NotAnalyzed}
+		if err := tx.InsertImage(t.Context(), &i); err != nil {
+			return err
+		}
+		w.image, i.Status = i.ID, ""
+		return q.Submit(t.Context(), tx, i, queue.Assess, "")
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// run has the pool work until stop is closed, and gives the image as it is then.
+func (w *work) run(t *testing.T, stop <-chan struct{}) store.Image {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() {
+		<-stop
+		cancel()
+	}()
+	ended := make(chan struct{})
+	go func() { defer close(ended); w.Run(ctx) }()
+	select {
+	case <-ended:
+	case <-time.After(20 * time.Second):
+		t.Fatal("the pool does not end")
+	}
+	i, err := w.store.View().ImageByID(t.Context(), w.image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+func TestDeafWorkIsLeftToItself(t *testing.T) {
+	begun, never, late := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	w := newWork(t, func(_ context.Context, l *queue.Lease, _ func(string)) error {
+		close(begun)
+		<-never
+		late <- l.Finish(context.Background(), func(*store.Tx) error { return nil })
+		return nil
+	})
+	if i := w.run(t, begun); i.Status != wire.NotAnalyzed {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+	close(never)
+	if err := <-late; !errors.Is(err, queue.ErrLost) {
+		t.Errorf("its late result: %v", err)
+	}
+}
+
+func TestWorkHasALimit(t *testing.T) {
+	ended := make(chan struct{})
+	attempts := 0
+	w := newWork(t, func(ctx context.Context, _ *queue.Lease, _ func(string)) error {
+		<-ctx.Done()
+		if attempts++; attempts == 2 {
+			time.AfterFunc(100*time.Millisecond, func() { close(ended) })
+		}
+		return ctx.Err()
+	})
+	w.Limit = 20 * time.Millisecond
+	want := "assess: gave up after 2 attempts: it took longer than 20ms"
+	if i := w.run(t, ended); i.Status != wire.AnalysisFailed || i.Reason != want {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+}
+
+func TestEveryAttemptIsObserved(t *testing.T) {
+	ended := make(chan struct{})
+	w := newWork(t, func(ctx context.Context, l *queue.Lease, _ func(string)) error {
+		return l.Finish(ctx, func(*store.Tx) error { return nil })
+	})
+	w.Observe = func(stage string, _ time.Duration, err error) {
+		if stage != queue.Assess || err != nil {
+			t.Errorf("observed %s, %v", stage, err)
+		}
+		close(ended)
+	}
+	if i := w.run(t, ended); i.Status != wire.Analyzed {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+}
