@@ -285,7 +285,7 @@ func TestNotSearchedIsNotNoneFound(t *testing.T) {
 		}
 	}
 	doc, _ := document(t, b)
-	for _, want := range []string{`"secret_searches"`, `"all-layers"`, found.Fingerprint(), `"content_searches"`, `"squashed"`, todo.Fingerprint(), `"/etc/passwd"`, "dpkg-db-cataloger"} {
+	for _, want := range []string{`"secret_searches"`, `"all-layers"`, found.Fingerprint(), `"content_searches"`, `"squashed"`, `"max_file_size":1048576`, todo.Fingerprint(), `"/etc/passwd"`, "dpkg-db-cataloger"} {
 		if !strings.Contains(string(doc.Descriptor.Configuration), want) {
 			t.Errorf("the configuration does not say %s", want)
 		}

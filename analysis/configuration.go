@@ -18,8 +18,9 @@ type filesConfig struct {
 }
 
 type searchConfig struct {
-	Scope       string `json:"scope"`       // all-layers, squashed
-	Fingerprint string `json:"fingerprint"` // of rules, patterns and limits
+	Scope       string `json:"scope"`         // all-layers, squashed
+	Fingerprint string `json:"fingerprint"`   // of rules, patterns and limits
+	MaxFileSize int64  `json:"max_file_size"` // bytes; larger files were not searched
 }
 
 type retrievalConfig struct {
@@ -45,5 +46,5 @@ func searched(scope string, m *secrets.Matcher) *searchConfig {
 	if m == nil {
 		return nil
 	}
-	return &searchConfig{Scope: scope, Fingerprint: m.Fingerprint()}
+	return &searchConfig{Scope: scope, Fingerprint: m.Fingerprint(), MaxFileSize: m.MaxFileSize()}
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/iotest"
 
@@ -148,6 +149,10 @@ func TestFromSBOMOfABrokenReader(t *testing.T) {
 		analysis.Request{Name: "app"}, analysis.Options{TempDir: dir})
 	if !errors.Is(err, why) || fault.Of(err) == fault.Invalid {
 		t.Errorf("error is %v", err)
+	}
+	_, err = analysis.FromSBOM(t.Context(), iotest.ErrReader(syscall.ENOSPC), analysis.Request{Name: "app"}, analysis.Options{TempDir: dir})
+	if fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "no space left in "+dir) || !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("error is %v (%s)", err, fault.Of(err))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -96,6 +96,8 @@ func withHint(err error, dir string) error {
 	if dir == "" {
 		dir = "the temporary folder"
 	}
-	return fault.New(fault.Unavailable, "%w", err).
-		WithHint("the layers of an image are unpacked into %s: free space there, or choose another folder", dir)
+	full := fault.New(fault.Unavailable, "no space left in %s", dir).
+		WithHint("an image's layers and its evidence are unpacked there: free space, or choose another folder")
+	full.Err = err
+	return full
 }

@@ -275,8 +275,8 @@ func TestAbandonedStream(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if p.Err() == nil {
-		t.Error("a stream that was not read to its end passes for read")
+	if !errors.Is(p.Err(), files.ErrAbandoned) {
+		t.Errorf("a stream that was not read to its end has the error %v", p.Err())
 	}
 }
 

@@ -49,12 +49,14 @@ func (s *stream) Read(p []byte) (int, error) {
 // Close ends a stream that was not read to its end.
 func (s *stream) Close() error {
 	if s.end == nil {
-		s.finish(errAbandoned)
+		s.finish(ErrAbandoned)
 	}
 	return s.src.Close()
 }
 
-var errAbandoned = errors.New("nobody read it to its end")
+// ErrAbandoned is the error of a layer whose reader stopped early, for reasons of
+// its own.
+var ErrAbandoned = errors.New("nobody read it to its end")
 
 // finish ends both sides, with err as the source's last word; the layer's own
 // trouble goes before a source that ended well.

@@ -17,6 +17,7 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 
 	"github.com/tidepole/tidepole/formats/fault"
+	rows "github.com/tidepole/tidepole/formats/table"
 )
 
 // SyftJSON is the format that documents are kept in.
@@ -41,8 +42,21 @@ var encoders = []struct {
 	{"cyclonedx-xml", func() (sbom.FormatEncoder, error) {
 		return cyclonedxxml.NewFormatEncoderWithConfig(cyclonedxxml.DefaultEncoderConfig())
 	}},
-	{"table", func() (sbom.FormatEncoder, error) { return table.NewFormatEncoder(), nil }},
-	{"text", func() (sbom.FormatEncoder, error) { return text.NewFormatEncoder(), nil }},
+	{"table", forPeople(table.NewFormatEncoder())},
+	{"text", forPeople(text.NewFormatEncoder())},
+}
+
+// forPeople keeps what a terminal would obey, in the names of packages, out of
+// what it shows.
+func forPeople(enc sbom.FormatEncoder) func() (sbom.FormatEncoder, error) {
+	return func() (sbom.FormatEncoder, error) { return clean{enc}, nil }
+}
+
+type clean struct{ sbom.FormatEncoder }
+
+// Encode writes only what can be printed.
+func (c clean) Encode(w io.Writer, s sbom.SBOM) error {
+	return c.FormatEncoder.Encode(rows.NewCleaner(w), s)
 }
 
 // Formats are the names of the formats that Encode writes.

@@ -56,6 +56,19 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+func TestEncodeIsSafeOnATerminal(t *testing.T) {
+	doc := strings.ReplaceAll(ours(t, imageOf(t, distro)), `"name":"zlib1g"`, `"name":"zlib\u001b[2J\u009b1g"`)
+	for _, format := range []string{"table", "text"} {
+		var out strings.Builder
+		if err := sbom.Encode(t.Context(), format, strings.NewReader(doc), &out); err != nil {
+			t.Fatal(err)
+		}
+		if strings.ContainsAny(out.String(), "\x1b\u009b") || !strings.Contains(out.String(), "zlib") || strings.Count(out.String(), "\n") < 2 {
+			t.Errorf("%s: %q", format, out.String())
+		}
+	}
+}
+
 func isJSON(s string) bool { return json.Valid([]byte(s)) }
 
 func isXML(s string) bool { return xml.Unmarshal([]byte(s), new(struct{})) == nil }

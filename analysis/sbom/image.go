@@ -69,7 +69,7 @@ func (i *Image) read(ctx context.Context) (err error) {
 	if ctx.Err() != nil {
 		return fmt.Errorf("read the image: %w", context.Cause(ctx))
 	}
-	if own := i.pass.Err(); own != nil {
+	if own := i.pass.Err(); own != nil && (err == nil || !errors.Is(own, files.ErrAbandoned)) {
 		return own
 	}
 	var system *fs.PathError

@@ -89,6 +89,9 @@ func NewPatterns(patterns map[string]string, maxFileSize int64) (*Matcher, error
 // patterns, limits. Results with another fingerprint are stale.
 func (m *Matcher) Fingerprint() string { return m.fingerprint }
 
+// MaxFileSize is the size in bytes above which a file is not searched.
+func (m *Matcher) MaxFileSize() int64 { return m.maxFileSize }
+
 func fingerprint(rules, kept string, m *Matcher) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n%q\n%q\n%d\n", version, rules, kept, m.maxFileSize)
