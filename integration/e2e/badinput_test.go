@@ -166,7 +166,7 @@ func TestServerWithAFullDiskGoesOn(t *testing.T) {
 	u := newUser(t).with(openRegistry(t)...)
 	file := filepath.Join(t.TempDir(), "evidence")
 	u.ok("image", "analyze", p.name, "--from", "registry", "-o", file)
-	s := &server{t: t, user: u, dir: filepath.Join(smallDisk(t, "1500k"), "data"), addr: "127.0.0.1:0"}
+	s := &server{t: t, user: newUser(t), dir: filepath.Join(smallDisk(t, "1500k"), "data"), addr: "127.0.0.1:0"}
 	s.start()
 	t.Cleanup(s.kill)
 	u = u.with("TIDEPOLE_URL=http://"+s.addr, "TIDEPOLE_PASSWORD="+adminPassword)

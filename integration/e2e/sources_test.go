@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,7 @@ func readEvidence(t *testing.T, name string) evidence {
 	for i, r := range e.Relationships {
 		e.Relationships[i] = strings.ReplaceAll(r, doc.Source.ID, "SOURCE")
 	}
+	slices.Sort(e.Relationships)
 	if len(e.Packages) < 80 || len(e.Files) < 3000 {
 		t.Fatalf("only %d packages and %d files", len(e.Packages), len(e.Files))
 	}
