@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -62,10 +63,13 @@ func scanImage(row scanner) (Image, error) {
 		return i, err
 	}
 	i.CreatedAt, i.UpdatedAt, i.AnalyzedAt = fromMicros(created), fromMicros(updated), fromMicros(analyzed)
-	for text, into := range map[string]any{annotations: &i.Annotations, request: &i.Request, facts: &i.Facts} {
-		if err := json.Unmarshal([]byte(text), into); err != nil {
-			return i, fmt.Errorf("read the row of image %d: %w", i.ID, err)
-		}
+	err = errors.Join(
+		json.Unmarshal([]byte(annotations), &i.Annotations),
+		json.Unmarshal([]byte(request), &i.Request),
+		json.Unmarshal([]byte(facts), &i.Facts),
+	)
+	if err != nil {
+		return i, fmt.Errorf("read the row of image %d: %w", i.ID, err)
 	}
 	return i, nil
 }

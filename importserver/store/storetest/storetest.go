@@ -72,7 +72,7 @@ func images(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff(i, got); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
-	i.Annotations, i.Origin, i.UpdatedAt = map[string]string{}, "client", start.Add(time.Minute)
+	i.Annotations, i.Request, i.Origin, i.UpdatedAt = map[string]string{}, store.Request{}, "client", start.Add(time.Minute)
 	in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateImage(ctx, i) })
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return tx.MarkAnalyzed(ctx, i.ID, start.Add(time.Hour), store.Facts{Gaps: 1})
