@@ -20,7 +20,7 @@ const (
 	maxBody      = 64 << 10                     // bytes of a small request's body
 	maxAddBody   = bundle.MaxDockerfile * 3 / 2 // a Dockerfile in base64, and the rest
 	maxPolicy    = 16 << 20
-	stillstand   = time.Minute // how long a client may send, or take, nothing
+	standstill   = time.Minute // how long a client may send, or take, nothing
 	maxZstdFrame = 32 << 20    // memory that a sender may ask for
 )
 
@@ -69,7 +69,7 @@ func patience(w http.ResponseWriter, r *http.Request) *patient {
 // arrived: the server goes on to listen for the client's hanging up. Where
 // deadlines cannot be set, as in tests, there is none.
 func (p *patient) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(stillstand))
+	_ = p.control.SetReadDeadline(time.Now().Add(standstill))
 	n, err := p.ReadCloser.Read(b)
 	if err != nil {
 		_ = p.control.SetReadDeadline(time.Time{})

@@ -16,8 +16,8 @@ import (
 // syft's own in lower case. All that make up an operating system are "os".
 var contentTypes = map[string]string{
 	"java-archive": "java", "jenkins-plugin": "java", "graalvm-native-image": "java",
-	"go-module": "go", "dotnet": "nuget", "cocoapods": "pod", "erlang-otp": "erlang-otp",
-	"php-pear": "php-pecl", "lua-rocks": "lua-rocks",
+	"go-module": "go", "dotnet": "nuget", "cocoapods": "pod",
+	"php-pear": "php-pecl",
 }
 
 // contentType is the API's name of the kind of package that syft's type is.

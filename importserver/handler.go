@@ -145,7 +145,7 @@ func (w *response) Write(b []byte) (int, error) {
 // patience cuts off a client that takes nothing any more. Where deadlines cannot
 // be set, as in tests, there is none.
 func (w *response) patience() {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(stillstand))
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(standstill))
 }
 
 // Unwrap is for http.ResponseController.
