@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,10 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 	if o.data == "" {
 		return fault.New(fault.Invalid, "no data folder is named, and this user has no home folder").WithHint("tidepole serve --data DIR")
 	}
+	secure, err := o.tls()
+	if err != nil {
+		return err
+	}
 	server, closers, err := open(ctx, e, o)
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -58,7 +63,19 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 		return fault.New(fault.Unavailable, "listen on %s: %w", o.listen, err).
 			WithHint("--listen HOST:PORT chooses another address; port 0 is a free one")
 	}
-	return serve(ctx, e, o, server, listener)
+	return serve(ctx, e, o, server, listener, secure)
+}
+
+// tls is how HTTPS is served; nil where plain HTTP is.
+func (o options) tls() (*tls.Config, error) {
+	if o.cert == "" {
+		return nil, nil
+	}
+	pair, err := tls.LoadX509KeyPair(o.cert, o.key)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "read the certificate %s and its key %s: %w", o.cert, o.key, err)
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
 }
 
 // open opens the data folder. What it gives is to be closed, last first, even
@@ -96,12 +113,12 @@ func adminPassword(e *env.Env, o options) (string, error) {
 }
 
 // serve answers requests and works until ctx ends or one of the parts fails.
-func serve(ctx context.Context, e *env.Env, o options, server *importserver.Server, listener net.Listener) error {
+func serve(ctx context.Context, e *env.Env, o options, server *importserver.Server, listener net.Listener, secure *tls.Config) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	api := &http.Server{
 		Handler: server.Handler(), ReadHeaderTimeout: headerTime, IdleTimeout: idleTime, MaxHeaderBytes: headerSize,
-		ErrorLog: slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug),
+		TLSConfig: secure, ErrorLog: slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug),
 	}
 	ended := make(chan error, 3)
 	parts := 0
@@ -113,7 +130,7 @@ func serve(ctx context.Context, e *env.Env, o options, server *importserver.Serv
 			ended <- err
 		}()
 	}
-	start(func() error { return answer(api, listener, o) })
+	start(func() error { return answer(api, listener) })
 	start(func() error { return server.Run(ctx) })
 	if o.vulndbEvery > 0 {
 		start(func() error { return keepUpdated(ctx, e, server, o.vulndbEvery) })
@@ -134,10 +151,10 @@ func serve(ctx context.Context, e *env.Env, o options, server *importserver.Serv
 	return errors.Join(errs...)
 }
 
-func answer(api *http.Server, listener net.Listener, o options) error {
+func answer(api *http.Server, listener net.Listener) error {
 	var err error
-	if o.cert != "" {
-		err = api.ServeTLS(listener, o.cert, o.key)
+	if api.TLSConfig != nil {
+		err = api.ServeTLS(listener, "", "")
 	} else {
 		err = api.Serve(listener)
 	}

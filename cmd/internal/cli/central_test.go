@@ -1,0 +1,100 @@
+package cli_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidepole/tidepole/analysis/image/imagetest"
+)
+
+// registry is a registry with TLS and a password that has one image, and the
+// variables that open it.
+func registry(t *testing.T) (name string, vars []string) {
+	t.Helper()
+	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{TLS: true, Username: "puller", Password: "pull-password"})
+	img := imagetest.New(t, imagetest.Spec{Layers: []imagetest.Layer{{
+		"etc/os-release":                       {Content: "ID=debian\nVERSION_ID=\"12\"\n"},
+		"app/node_modules/lodash/package.json": {Content: `{"name":"lodash","version":"4.17.20"}`},
+	}}})
+	r.Push(t, "team/app:1", img)
+	return r.Host + "/team/app:1", []string{
+		"TIDEPOLE_REGISTRY_AUTHORITY=" + r.Host, "TIDEPOLE_REGISTRY_USERNAME=puller",
+		"TIDEPOLE_REGISTRY_PASSWORD=pull-password", "TIDEPOLE_REGISTRY_CA=" + r.CAFile,
+	}
+}
+
+// The server pulls with its own settings, the command with its own: both come to
+// the same report.
+func TestCentralAndLocalAnalysisAgree(t *testing.T) {
+	t.Parallel()
+	name, vars := registry(t)
+	archive := database(t, 0)
+	times := regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]*Z \(\d+ \S+ old\)|\d{4}-\d\d-\d\dT[0-9:.]*Z`)
+	var reports []string
+	for _, from := range [][]string{{}, {"--from", "registry"}} {
+		s := newShell(t).with(vars...).serve()
+		s.ok("vulndb", "import", archive)
+		add := s.run(append([]string{"image", "add", name, "--wait", "--platform", "linux/amd64"}, from...)...)
+		if add.code != 0 || !strings.Contains(add.out, "Status: analyzed (active)\n") {
+			t.Fatalf("add %v: %+v", from, add)
+		}
+		report := s.ok("image", "check", name, "--detail") + s.ok("image", "vulnerabilities", name, "-o", "json") +
+			s.ok("image", "content", name, "-t", "files", "-o", "json") + s.ok("image", "sbom", name)
+		reports = append(reports, times.ReplaceAllString(report, "TIME"))
+	}
+	if diff := cmp.Diff(reports[0], reports[1]); diff != "" {
+		t.Errorf("central and local reports differ:\n%.3000s", diff)
+	}
+}
+
+func TestRegistriesOfTheFile(t *testing.T) {
+	t.Parallel()
+	name, vars := registry(t)
+	entry := map[string]any{}
+	for _, v := range vars {
+		key, value, _ := strings.Cut(strings.TrimPrefix(v, "TIDEPOLE_REGISTRY_"), "=")
+		entry[strings.ToLower(key)] = value
+	}
+	evidence := filepath.Join(t.TempDir(), "evidence")
+	analyze := func(change map[string]any) result {
+		merged := map[string]any{}
+		for _, m := range []map[string]any{entry, change} {
+			for k, v := range m {
+				merged[k] = v
+			}
+		}
+		file, err := json.Marshal(map[string]any{"registries": []any{map[string]any{"authority": "other.example", "password": "x"}, merged}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return newShell(t).run("-c", write(t, string(file)), "image", "analyze", name, "--from", "registry", "-o", evidence)
+	}
+	if r := analyze(nil); r.code != 0 {
+		t.Errorf("with the right settings: %+v", r)
+	}
+	if r := analyze(map[string]any{"ca": "", "skip-verify": true}); r.code != 0 {
+		t.Errorf("without verification: %+v", r)
+	}
+	if err := os.Remove(evidence); err != nil {
+		t.Fatal(err)
+	}
+	for what, change := range map[string]map[string]any{
+		"wrong password":       {"password": "wrong-password"},
+		"no authority":         {"ca": ""},
+		"another's credential": {"authority": "another.example"},
+	} {
+		r := analyze(change)
+		if r.code != 1 || !strings.Contains(r.err, "error: ") || !strings.Contains(r.err, "hint: ") || strings.Contains(r.err, "-password") {
+			t.Errorf("%s: %+v", what, r)
+		}
+		if _, err := os.Stat(evidence); err == nil {
+			t.Errorf("%s: there is an evidence file", what)
+		}
+	}
+}

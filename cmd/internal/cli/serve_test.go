@@ -1,0 +1,103 @@
+package cli_test
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestServeWithTLS(t *testing.T) {
+	t.Parallel()
+	cert, key := certificate(t)
+	s := newShell(t).serve("--tls-cert", cert, "--tls-key", key)
+	if !strings.HasPrefix(s.vars["TIDEPOLE_URL"], "https://127.0.0.1:") {
+		t.Errorf("the URL is %s", s.vars["TIDEPOLE_URL"])
+	}
+	s.fails(1, []string{"certificate", "hint: "}, "system", "status")
+	match(t, s.ok("system", "status", "--ca-file", cert), `(?m)^Status: up$`)
+}
+
+// certificate is one for 127.0.0.1, and its key, as files.
+func certificate(t *testing.T) (cert, key string) {
+	t.Helper()
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	defer server.Close()
+	pair := server.TLS.Certificates[0]
+	der, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert = write(t, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]})))
+	return cert, write(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+}
+
+func TestServeFetchesItsDatabase(t *testing.T) {
+	t.Parallel()
+	archive := database(t, 0)
+	site := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(archive))))
+	defer site.Close()
+	s := newShell(t).serve("--vulndb-url", site.URL+"/"+filepath.Base(archive), "--vulndb-update", "1h")
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		out := s.ok("vulndb", "status")
+		if strings.Contains(out, "Database: present\n") {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the database does not come:\n%s", out)
+		}
+	}
+}
+
+func TestServeThatCannot(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	file := write(t, "not a certificate")
+	for name, test := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"address taken":        {[]string{"--listen", taken.Addr().String()}, []string{taken.Addr().String(), "hint: "}},
+		"no address":           {[]string{"--listen", "nowhere"}, []string{"nowhere", "hint: "}},
+		"data is a file":       {[]string{"--data", file}, []string{file}},
+		"no certificate":       {[]string{"--tls-cert", file, "--tls-key", file}, []string{file, "certificate"}},
+		"empty password file":  {[]string{"--admin-password-file", write(t, "\n")}, []string{"empty"}},
+		"broken secret search": {[]string{"-c", write(t, "secret-search: {additional-patterns: {bad: '('}}\n")}, []string{"bad"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShell(t)
+			s.fails(1, append([]string{"error: "}, test.want...), append([]string{"serve", "--listen", "127.0.0.1:0", "--data", t.TempDir()}, test.args...)...)
+		})
+	}
+}
+
+func TestTwoServersOnOneFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := newShell(t).serve("--data", dir)
+	s.fails(1, []string{dir}, "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	s.ok("system", "status")
+}
+
+func TestServeKeepsItsPasswordPrivate(t *testing.T) {
+	t.Parallel()
+	s := newShell(t)
+	file := write(t, "from-the-file\nsecond line\n")
+	dir := t.TempDir()
+	s = s.serve("--data", dir, "--admin-password-file", file)
+	s.with("TIDEPOLE_PASSWORD=from-the-file").ok("image", "list")
+	s.fails(1, []string{"TIDEPOLE_PASSWORD"}, "image", "list")
+	if info, err := os.Stat(dir + "/tidepole.db"); err != nil || info.Mode().Perm()&0o077 != 0 {
+		t.Errorf("the store: %v, %v", info, err)
+	}
+}
