@@ -31,7 +31,9 @@ func (d *Database) Match(ctx context.Context, b *bundle.Bundle) (report.Matches,
 		return m, err
 	}
 	m.Database = g.record.Database
-	m.Notes = append(d.ageNotes(m.Database), distroNotes(packages, where)...)
+	unknown := distroNotes(packages, where)
+	m.DistroUnknown = len(unknown) > 0
+	m.Notes = append(d.ageNotes(m.Database), unknown...)
 	if err := g.match(ctx, packages, where, &m); err != nil {
 		return report.Matches{}, fmt.Errorf("match packages with vulnerabilities: %w", err)
 	}

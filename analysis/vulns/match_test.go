@@ -138,6 +138,9 @@ func TestMatchNotes(t *testing.T) {
 			if diff := cmp.Diff(test.want, got.Notes); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
+			if want := strings.HasSuffix(name, " distribution"); got.DistroUnknown != want {
+				t.Errorf("the distribution is unknown: %v, want %v", got.DistroUnknown, want)
+			}
 		})
 	}
 }

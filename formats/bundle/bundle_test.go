@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -131,6 +132,26 @@ func TestDocumentRefusesWhatIsNotOne(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+func TestDocumentWithAHugeElementIsRefused(t *testing.T) {
+	huge := io.MultiReader(strings.NewReader(`{"artifacts":[{"name":"`), io.LimitReader(endless{}, 100<<20), strings.NewReader(`"}]}`))
+	if _, err := bundle.ReadDocument(huge, bundle.Visitor{}); fault.Of(err) != fault.TooLarge {
+		t.Errorf("got %v", err)
+	}
+	many := `{"artifacts":[` + strings.Repeat(`{"name":"`+strings.Repeat("a", 1<<20)+`"},`, 100) + `{}]}`
+	if _, err := bundle.ReadDocument(strings.NewReader(many), bundle.Visitor{}); err != nil {
+		t.Errorf("many elements of a good size: %v", err)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'a'
+	}
+	return len(p), nil
 }
 
 func TestFileReadsBackWhatWasWritten(t *testing.T) {

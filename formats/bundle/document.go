@@ -6,6 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"strconv"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Document is the head of a syft document: what it says besides its packages,
@@ -183,12 +185,17 @@ type Visitor struct {
 	Relationship func(Relationship) error
 }
 
+// maxElement bounds one package, file or relationship, and every other value at
+// the top of a document, in bytes.
+const maxElement = 64 << 20
+
 // ReadDocument reads a syft document as a stream: only one element is in memory
-// at a time, whatever the document's length.
+// at a time, whatever the document's length, and none of more than 64 MiB.
 func ReadDocument(r io.Reader, v Visitor) (Document, error) {
 	var d Document
-	dec := json.NewDecoder(r)
-	if err := expect(dec, json.Delim('{')); err != nil {
+	dec := &elements{allowance: allowance{r: r, left: maxElement}}
+	dec.Decoder = json.NewDecoder(&dec.allowance)
+	if err := expect(dec.Decoder, json.Delim('{')); err != nil {
 		return d, fmt.Errorf("read syft document: %w", err)
 	}
 	seen := map[string]bool{}
@@ -226,7 +233,7 @@ func ReadDocument(r io.Reader, v Visitor) (Document, error) {
 			return d, fmt.Errorf("read syft document: %s: %w", key, err)
 		}
 	}
-	if err := expect(dec, json.Delim('}')); err != nil {
+	if err := expect(dec.Decoder, json.Delim('}')); err != nil {
 		return d, fmt.Errorf("read syft document: %w", err)
 	}
 	if !seen["artifacts"] {
@@ -235,8 +242,36 @@ func ReadDocument(r io.Reader, v Visitor) (Document, error) {
 	return d, nil
 }
 
+// elements decodes values none of which is too large.
+type elements struct {
+	*json.Decoder
+	allowance allowance
+}
+
+// Decode reads one value, and allows the next its whole size again.
+func (e *elements) Decode(v any) error {
+	err := e.Decoder.Decode(v)
+	e.allowance.left = maxElement
+	return err
+}
+
+// allowance is a reader that fails after so many bytes.
+type allowance struct {
+	r    io.Reader
+	left int
+}
+
+func (a *allowance) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		return 0, fault.New(fault.TooLarge, "one element is larger than %d bytes", maxElement)
+	}
+	n, err := a.r.Read(p[:min(len(p), a.left)])
+	a.left -= n
+	return n, err
+}
+
 // each reads an array, or null, element by element.
-func each[T any](dec *json.Decoder, visit func(T) error) error {
+func each[T any](dec *elements, visit func(T) error) error {
 	t, err := dec.Token()
 	if err != nil {
 		return err
@@ -262,11 +297,11 @@ func each[T any](dec *json.Decoder, visit func(T) error) error {
 			return err
 		}
 	}
-	return expect(dec, json.Delim(']'))
+	return expect(dec.Decoder, json.Delim(']'))
 }
 
 // skip reads one value without keeping it.
-func skip(dec *json.Decoder) error {
+func skip(dec *elements) error {
 	var raw json.RawMessage
 	return dec.Decode(&raw)
 }

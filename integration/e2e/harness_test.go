@@ -141,12 +141,15 @@ func (u *user) serve(args ...string) *server {
 func (s *server) start(args ...string) {
 	s.t.Helper()
 	ready := filepath.Join(s.t.TempDir(), "ready")
+	if err := os.MkdirAll(s.temp(), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
 	var err error
 	if s.log, err = os.OpenFile(s.dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err != nil {
 		s.t.Fatal(err)
 	}
 	s.cmd = exec.Command(program, append([]string{"serve", "--data", s.dir, "--listen", s.addr, "--ready-file", ready, "-v"}, args...)...)
-	s.cmd.Env = append(append([]string{}, s.user.env...), "TIDEPOLE_ADMIN_PASSWORD="+adminPassword)
+	s.cmd.Env = append(append([]string{}, s.user.env...), "TIDEPOLE_ADMIN_PASSWORD="+adminPassword, "TMPDIR="+s.temp())
 	s.cmd.Stdout, s.cmd.Stderr = s.log, s.log
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -174,8 +177,18 @@ func (s *server) start(args ...string) {
 // kill ends the server without any warning.
 func (s *server) kill() { s.end(syscall.SIGKILL) }
 
-// stop asks the server to end, and waits for it.
-func (s *server) stop() { s.end(syscall.SIGTERM) }
+// stop asks the server to end, and waits for it; it may leave nothing behind.
+func (s *server) stop() {
+	s.t.Helper()
+	s.end(syscall.SIGTERM)
+	entries, err := os.ReadDir(s.temp())
+	if err != nil || len(entries) > 0 {
+		s.t.Errorf("the server left behind: %v, %v", entries, err)
+	}
+}
+
+// temp is the server's temporary folder.
+func (s *server) temp() string { return s.dir + ".tmp" }
 
 func (s *server) end(signal syscall.Signal) {
 	s.t.Helper()

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -129,7 +130,7 @@ func plantedFiles() (map[string][]byte, []secret, error) {
 	const upper, all = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 	awsID, awsKey := "AKIA"+random(upper, 16), random(all, 40)
 	github, slack := "ghp"+"_"+random(all, 36), "xoxb"+"-"+random("0123456789", 12)+"-"+random("0123456789", 12)+"-"+random(all, 24)
-	auth := random(all, 46) + "=="
+	auth := base64.StdEncoding.EncodeToString([]byte("builder:" + random(all, 26)))
 	secrets := []secret{
 		{rule: "aws-access-key", path: "/app/config.env", value: awsID},
 		{rule: "aws-secret-key", path: "/app/config.env", value: awsKey},
