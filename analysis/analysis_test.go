@@ -40,6 +40,8 @@ var spec = imagetest.Spec{
 			"app/kept":            {Content: "TODO: one\n\nTODO: two\n"},
 			"app/name":            {Hard: "app/kept"},
 			"usr/bin/su":          {Content: "x", Mode: 0o4755},
+			"link":                {Link: "app"},
+			"other":               {Hard: "link/kept"},
 		},
 		{
 			"app/.wh.deleted": {},
@@ -269,6 +271,7 @@ func checkSearches(t *testing.T, b *bundle.Bundle) {
 		{Location: bundle.Location{Path: "/app/kept", LayerID: lower}, Matches: both},
 		{Location: bundle.Location{Path: "/app/name", LayerID: lower}, Matches: both},
 		{Location: bundle.Location{Path: "/app/replaced", LayerID: upper}, Matches: []bundle.Match{todo(1, 0, 11)}},
+		{Location: bundle.Location{Path: "/other", LayerID: lower}, Matches: both},
 	}
 	if diff := cmp.Diff(want, searches(t, b, bundle.ContentSearches)); diff != "" {
 		t.Errorf("content (-want +got):\n%s", diff)
@@ -331,6 +334,43 @@ func TestTheSameEvidenceFromEverySource(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%.3000s", name, diff)
 		}
+	}
+}
+
+func TestSearchesAreSortedAndSayWhatIsLeftOut(t *testing.T) {
+	const layers = 12
+	var s imagetest.Spec
+	for i := range layers {
+		s.Layers = append(s.Layers, imagetest.Layer{
+			"many": {Content: strings.Repeat(planted+"\n", 1000+i)},
+			"one":  {Content: strings.Repeat("\n", i) + planted},
+		})
+	}
+	found, _ := matchers(t)
+	b := analyze(t, analysis.Request{Image: ociDir(t, imagetest.New(t, s))}, analysis.Options{Secrets: found})
+	facts, err := b.Facts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []bundle.Location
+	for _, path := range []string{"/many", "/one"} {
+		for _, l := range facts.Layers {
+			want = append(want, bundle.Location{Path: path, LayerID: l.DiffID})
+		}
+	}
+	var got []bundle.Location
+	for _, s := range searches(t, b, bundle.SecretSearches) {
+		got = append(got, s.Location)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
+	}
+	if facts.Gaps != layers {
+		t.Errorf("%d gaps, want %d", facts.Gaps, layers)
+	}
+	_, files := document(t, b)
+	if gaps := files["/many"].Unknowns; len(gaps) != 1 || !strings.HasPrefix(gaps[0], "secret search: too many matches of ticket") {
+		t.Errorf("gaps are %q", gaps)
 	}
 }
 

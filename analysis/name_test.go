@@ -55,6 +55,34 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestNamesOfTheUnnamed is about what is no name although it reads like one.
+func TestNamesOfTheUnnamed(t *testing.T) {
+	id := image.Identity{ID: "sha256:" + strings.Repeat("0123456789abcdef", 4)}
+	tests := []struct {
+		reference, source string
+		tags              []string // that the source knows
+		want              []string
+	}{
+		{"0123456789ab", "docker", nil, []string{"localbuild/0123456789ab:latest"}},
+		{"0123456789ab", "docker", []string{"docker.io/app:1", "not a tag", "docker.io/app@" + id.ID}, []string{"docker.io/app:1"}},
+		{id.ID, "podman", []string{"localhost/app:1"}, []string{"localhost/app:1"}},
+		{"0123456789", "docker", nil, []string{"docker.io/0123456789:latest"}},
+		{"123456789abc", "docker", nil, []string{"docker.io/123456789abc:latest"}},
+		{"app.tar", "docker-archive", nil, []string{"localbuild/app:latest"}},
+		{"app.tar:inner", "oci-archive", nil, []string{"localbuild/app:latest"}},
+		{"images/", "oci-dir", nil, []string{"localbuild/images:latest"}},
+		{"/", "oci-dir", nil, []string{"localbuild/image:latest"}},
+		{strings.Repeat("x", 300) + ".tar", "docker-archive", nil, []string{"localbuild/" + strings.Repeat("x", 128) + ":latest"}},
+	}
+	for _, test := range tests {
+		id.Tags = test.tags
+		got, err := analysis.RecordNames(analysis.Request{Image: image.Request{Reference: test.reference}}, id, test.source)
+		if diff := cmp.Diff(test.want, got); diff != "" || err != nil {
+			t.Errorf("%s from %s: %v (-want +got):\n%s", test.reference, test.source, err, diff)
+		}
+	}
+}
+
 func move(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {

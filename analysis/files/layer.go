@@ -8,9 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"path"
-	"strings"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -32,18 +30,14 @@ type Layer struct {
 	err     error
 	files   map[string]File
 
-	links   map[string]bool // symbolic links, while the layer is read
-	crooked bool            // an entry lies below one of the links
-	running sync.WaitGroup  // observers
-	crash   error           // the first observer that panicked
+	running sync.WaitGroup // observers
+	crash   error          // the first observer that panicked
 }
 
 // File is the content behind a path of a layer.
 type File struct {
 	Digest  [sha256.Size]byte
 	Ordinal int // of the tar entry that holds the bytes: hard links share it
-
-	link bool // the name is a hard link
 }
 
 // SHA256 is the digest in hex.
@@ -102,8 +96,7 @@ func (l *Layer) read(ctx context.Context, r io.Reader) (err error) {
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
-	l.files, l.links = map[string]File{}, map[string]bool{}
-	defer func() { l.links = nil }()
+	l.files = map[string]File{}
 	defer l.running.Wait()
 	tr := tar.NewReader(r)
 	for ordinal := 0; ; ordinal++ {
@@ -118,9 +111,6 @@ func (l *Layer) read(ctx context.Context, r io.Reader) (err error) {
 			return err
 		}
 	}
-	if l.crooked {
-		l.forgetLinks()
-	}
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return err
 	}
@@ -134,8 +124,6 @@ func (l *Layer) entry(ctx context.Context, tr *tar.Reader, h *tar.Header, ordina
 	}
 	name := path.Clean("/" + h.Name)
 	delete(l.files, name)
-	delete(l.links, name)
-	l.crooked = l.crooked || l.belowLink(name)
 	switch h.Typeflag {
 	case tar.TypeReg:
 		sum, err := l.content(ctx, Entry{Layer: l.diffID, Ordinal: ordinal, Path: name, Size: h.Size}, tr)
@@ -145,29 +133,10 @@ func (l *Layer) entry(ctx context.Context, tr *tar.Reader, h *tar.Header, ordina
 		l.files[name] = File{Digest: sum, Ordinal: ordinal}
 	case tar.TypeLink:
 		if f, ok := l.files[path.Clean("/"+h.Linkname)]; ok {
-			f.link = true
 			l.files[name] = f
 		}
-	case tar.TypeSymlink:
-		l.links[name] = true
 	}
 	return nil
-}
-
-// belowLink tells whether an ancestor of name is a symbolic link of this layer:
-// then name and the path it is unpacked at differ.
-func (l *Layer) belowLink(name string) bool {
-	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name[:i], '/') {
-		if l.links[name[:i]] {
-			return true
-		}
-	}
-	return false
-}
-
-// forgetLinks drops the hard links, whose targets were looked up by name alone.
-func (l *Layer) forgetLinks() {
-	maps.DeleteFunc(l.files, func(_ string, f File) bool { return f.link })
 }
 
 // notTar says of a tar reader's complaint what it means.

@@ -2,7 +2,6 @@ package sbom
 
 import (
 	"context"
-	"io"
 	"maps"
 	"path"
 	"slices"
@@ -97,7 +96,7 @@ func (r *resolver) glob(pattern string) ([]file.Location, error) {
 	}
 	x := r.index()
 	names, exists := x.folders[folder]
-	if x.throughLink(folder) || (!exists && r.Resolver.HasPath(folder)) {
+	if !exists && r.Resolver.HasPath(folder) { // through a symbolic link
 		return r.Resolver.FilesByGlob(pattern)
 	}
 	return r.match(x, folder, name, names)
@@ -114,16 +113,6 @@ func inFolder(pattern string) (folder, name string, ok bool) {
 		return "", "", false
 	}
 	return folder, name, true
-}
-
-// throughLink tells whether a folder, or one that it lies in, is a symbolic link.
-func (x index) throughLink(folder string) bool {
-	for ; folder != "/" && folder != "."; folder = path.Dir(folder) {
-		if x.links[folder] {
-			return true
-		}
-	}
-	return false
 }
 
 // match gives the files among names that match, each once: by its own name
@@ -147,75 +136,4 @@ func (r *resolver) match(x index, folder, pattern string, names []string) ([]fil
 		return nil, nil
 	}
 	return r.Resolver.FilesByPath(append(real, linked...)...)
-}
-
-// FilesByPath fails once the context has ended, so that whatever still
-// catalogues ends too.
-func (r *resolver) FilesByPath(paths ...string) ([]file.Location, error) {
-	if r.ctx.Err() != nil {
-		return nil, context.Cause(r.ctx)
-	}
-	return r.Resolver.FilesByPath(paths...)
-}
-
-// FilesByMIMEType fails once the context has ended.
-func (r *resolver) FilesByMIMEType(kinds ...string) ([]file.Location, error) {
-	if r.ctx.Err() != nil {
-		return nil, context.Cause(r.ctx)
-	}
-	return r.Resolver.FilesByMIMEType(kinds...)
-}
-
-// FileContentsByLocation opens a file whose reading fails once the context has
-// ended.
-func (r *resolver) FileContentsByLocation(l file.Location) (io.ReadCloser, error) {
-	if r.ctx.Err() != nil {
-		return nil, context.Cause(r.ctx)
-	}
-	rc, err := r.Resolver.FileContentsByLocation(l)
-	if err != nil {
-		return nil, err
-	}
-	if at, ok := rc.(readerAt); ok {
-		return endingReaderAt{at, r.ctx}, nil
-	}
-	return endingReader{rc, r.ctx}, nil
-}
-
-// readerAt is what catalogers want of a file, so as not to read it into memory.
-type readerAt interface {
-	io.ReadCloser
-	io.ReaderAt
-	io.Seeker
-}
-
-type endingReader struct {
-	io.ReadCloser
-	ctx context.Context
-}
-
-func (r endingReader) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.ReadCloser.Read(p)
-}
-
-type endingReaderAt struct {
-	readerAt
-	ctx context.Context
-}
-
-func (r endingReaderAt) Read(p []byte) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.readerAt.Read(p)
-}
-
-func (r endingReaderAt) ReadAt(p []byte, off int64) (int, error) {
-	if r.ctx.Err() != nil {
-		return 0, context.Cause(r.ctx)
-	}
-	return r.readerAt.ReadAt(p, off)
 }

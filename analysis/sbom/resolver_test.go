@@ -40,14 +40,14 @@ func TestResolverFindsWhatSyftsDoes(t *testing.T) {
 			{name: "usr/lib/n/other", body: "3"}, {name: "usr/lib/m/sub-license/", kind: tar.TypeDir, mode: 0o755}, {name: "usr/lib/m/sub-license/x"},
 			{name: "usr/lib/m/dead-license", kind: tar.TypeSymlink, link: "none"}, {name: "usr/lib/m/h-license", kind: tar.TypeLink, link: "usr/lib/m/LICENSE"},
 			{name: "usr/lib/m/gone-license", body: "4"}, {name: "usr/lib/m/.hidden-license", body: "5"}, {name: "usr/lib/m/lic[e]nse", body: "6"},
-			{name: "lib", kind: tar.TypeSymlink, link: "usr/lib"}, {name: "top-license", body: "7"},
+			{name: "lib", kind: tar.TypeSymlink, link: "usr/lib"}, {name: "lib/q/below-license"}, {name: "usr/lib/q/real-license"}, {name: "top-license", body: "7"},
 		},
 		[]entry{{name: "usr/lib/m/.wh.gone-license"}, {name: "lib/n/late-license", body: "8"}, {name: "usr/lib/m/LICENSE", body: "9"}},
 	)
 	for _, pattern := range []string{
 		"/usr/lib/m/*icense*", "/usr/lib/m/*LICENSE*", "/usr/lib/m/{LICENSE,license.md}", "/usr/lib/m/[Ll]*", "/usr/lib/m/?-license",
 		"/usr/lib/m/b-license", "/usr/lib/m/*-license", "/lib/m/*icense*", "/lib/n/*", "/usr/lib/n/*", "/usr/lib/m/*", "/usr/lib/m/**", "/*license", "/*",
-		"/usr/lib/*/other", "**/*license*", "/nowhere/*x", "/usr/lib/m/lic\\[e\\]nse", "/usr/lib/m/.*license", "/usr/lib/m/", "*license*", "/usr/lib/m/{LICENSE,sub-license/x}",
+		"/usr/lib/*/other", "**/*license*", "/nowhere/*x", "/lib/q/*license", "/usr/lib/q/*license", "/lib/n/*license", "/usr/lib/n/*license", "/usr/lib/m/lic\\[e\\]nse", "/usr/lib/m/.*license", "/usr/lib/m/", "*license*", "/usr/lib/m/{LICENSE,sub-license/x}",
 		"/usr//lib/m/*icense*", "/usr/lib/n/../m/*icense*",
 	} {
 		want, err := theirs.FilesByGlob(pattern)

@@ -209,7 +209,12 @@ func TestSameAsSyft(t *testing.T) {
 		{"hard links through a symbolic link", [][]entry{
 			{{name: "usr/bin/a", body: "a"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "bin/b", body: "b"},
 				{name: "c", kind: tar.TypeLink, link: "bin/a"}, {name: "d", kind: tar.TypeLink, link: "usr/bin/b"},
-				{name: "usr/bin/b", body: "changed"}, {name: "e", kind: tar.TypeLink, link: "bin/b"}},
+				{name: "usr/bin/b", body: "changed"}, {name: "e", kind: tar.TypeLink, link: "bin/b"}, {name: "f", kind: tar.TypeLink, link: "usr/bin/b"}},
+			{{name: "bin/b", body: "through the link"}, {name: "g", kind: tar.TypeLink, link: "usr/bin/b"}, {name: "h", kind: tar.TypeLink, link: "bin/b"}},
+			{{name: "x/b", body: "1"}, {name: "y", kind: tar.TypeSymlink, link: "x"}, {name: "y/b", body: "2"}, {name: "i", kind: tar.TypeLink, link: "x/b"}, {name: "j", kind: tar.TypeLink, link: "y/b"}},
+		}},
+		{"hard links to what is written through a symbolic link later", [][]entry{
+			{{name: "y", kind: tar.TypeSymlink, link: "x"}, {name: "y/b", body: "2"}, {name: "i", kind: tar.TypeLink, link: "x/b"}, {name: "x/b", body: "1"}, {name: "j", kind: tar.TypeLink, link: "y/b"}, {name: "k", kind: tar.TypeLink, link: "x/b"}},
 		}},
 		{"symbolic links", [][]entry{
 			{{name: "a", body: "x"}, {name: "up", kind: tar.TypeSymlink, link: "../../a"}, {name: "dead", kind: tar.TypeSymlink, link: "/none"},
@@ -251,6 +256,37 @@ func TestSameAsSyft(t *testing.T) {
 				t.Errorf("two runs differ\n one: %s\n two: %s", around(got, again), around(again, got))
 			}
 		})
+	}
+}
+
+func TestGapsAreSorted(t *testing.T) {
+	write := func(reasons ...string) string {
+		pass, err := files.New(t.Context(), imageOf(t, []entry{{name: "a", body: "1"}}), files.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := sbom.Read(t.Context(), pass, sbom.Source{Name: "a"}, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer tree.Close()
+		doc, err := tree.Catalog(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, reason := range reasons {
+			doc.AddGap("/a", pass.LayerIDs()[0], reason)
+			doc.AddGap("/gone", "sha256:1", reason)
+		}
+		var buf bytes.Buffer
+		if err := doc.Write(&buf, sbom.Tool{Name: "test"}); err != nil {
+			t.Fatal(err)
+		}
+		return buf.String()
+	}
+	text := write("one", "two", "one")
+	if strings.Count(text, `"unknowns":["one","two"]`) != 2 || text != write("two", "one") {
+		t.Error(text)
 	}
 }
 
