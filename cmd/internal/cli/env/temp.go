@@ -66,14 +66,15 @@ func (e *Env) announce(dir string) error {
 // afterwards. It may be called more than once.
 func (e *Env) RemoveTemp() error {
 	e.temp.mu.Lock()
-	defer e.temp.mu.Unlock()
 	e.temp.done = true
-	if e.temp.path == "" {
+	path := e.temp.path
+	e.temp.mu.Unlock()
+	if path == "" {
 		return nil
 	}
 	var err error
 	for range removals {
-		if err = os.RemoveAll(e.temp.path); err == nil {
+		if err = os.RemoveAll(path); err == nil {
 			return nil
 		}
 		time.Sleep(removalPause) // work that was told to end may still be at it
