@@ -23,7 +23,7 @@ func spec() imagetest.Spec {
 	return imagetest.Spec{
 		Layers: []imagetest.Layer{
 			{"etc": {Dir: true}, "etc/passwd": {Content: "root:x:0:0::/root:/bin/sh\n"}, "bin/su": {Content: "\x7fELF", Mode: 0o4755}},
-			{"bin/sh": {Link: "su"}, "bin/bash": {Hard: "bin/su"}, "srv/big": {Content: string(bytes.Repeat([]byte("abc\n"), 100_000)), UID: 7}},
+			{"bin/sh": {Link: "su"}, "srv/big": {Content: string(bytes.Repeat([]byte("abc\n"), 100_000)), UID: 7}, "srv/same": {Hard: "srv/big"}},
 			{"srv/.wh.big": {}},
 		},
 		Config:  v1.Config{User: "nobody", Env: []string{"PATH=/bin"}},
