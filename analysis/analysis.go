@@ -66,7 +66,7 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 		return nil, err
 	}
 	tree, err := sbom.Read(ctx, pass, sbom.Source{
-		Name: names.document, Tags: names.tags, Manifest: img.Manifest, Config: img.Config,
+		Name: names.document, Tags: validTags(names.tags), Manifest: img.Manifest, Config: img.Config,
 	}, o.TempDir)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package analysis_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/base64"
 	"io"
@@ -372,6 +374,46 @@ func TestSearchesAreSortedAndSayWhatIsLeftOut(t *testing.T) {
 	if gaps := files["/many"].Unknowns; len(gaps) != 1 || !strings.HasPrefix(gaps[0], "secret search: too many matches of ticket") {
 		t.Errorf("gaps are %q", gaps)
 	}
+}
+
+// TestWhatASearchLeavesOut is about files that could not be searched in full:
+// they count as gaps even where nothing was found.
+func TestWhatASearchLeavesOut(t *testing.T) {
+	img := imagetest.New(t, imagetest.Spec{Layers: []imagetest.Layer{{
+		"a/bomb.gz":   {Content: zipped(strings.Repeat("\n", 2<<20))},
+		"a/cut.gz":    {Content: zipped("some text\n")[:20]},
+		"a/whole.gz":  {Content: zipped("some text\n")},
+		"a/large":     {Content: strings.Repeat("\n", 2<<20)},
+		"a/image.png": {Content: "\x89PNG"},
+		"link":        {Link: "a"},
+		"second.gz":   {Hard: "link/cut.gz"},
+	}}})
+	found, contents := matchers(t)
+	b := analyze(t, analysis.Request{Image: ociDir(t, img)}, analysis.Options{Secrets: found, Content: contents})
+	_, files := document(t, b)
+	got := map[string][]string{}
+	for path, f := range files {
+		if len(f.Unknowns) > 0 {
+			got[path] = f.Unknowns
+		}
+	}
+	const tooMuch, damaged = "inflates to more than 1048576 bytes: the rest is left out", "gzip is damaged: what comes after the damage is left out"
+	want := map[string][]string{
+		"/a/bomb.gz": {"content search: " + tooMuch, "secret search: " + tooMuch},
+		"/a/cut.gz":  {"content search: " + damaged, "secret search: " + damaged},
+		"/second.gz": {"content search: " + damaged},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("gaps (-want +got):\n%s", diff)
+	}
+}
+
+func zipped(text string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	z.Write([]byte(text))
+	z.Close()
+	return b.String()
 }
 
 func TestParentManifest(t *testing.T) {

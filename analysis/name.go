@@ -12,7 +12,7 @@ import (
 
 // names are what an image is recorded as.
 type names struct {
-	tags     []string // full tags
+	tags     []string // full tags, or one "registry/repository@digest" where only that is known
 	document string   // what the syft document calls it
 }
 
@@ -28,7 +28,7 @@ func recordNames(req Request, id image.Identity, source string) (names, error) {
 	}
 	tags := validTags(id.Tags)
 	if len(tags) == 0 {
-		tags = []string{localName(req.Image.Reference)}
+		tags = []string{localName(strings.TrimPrefix(req.Image.Reference, "sha256:"))}
 	}
 	return names{tags: tags, document: tags[0]}, nil
 }
@@ -55,12 +55,14 @@ func givenName(name string, id image.Identity) (names, error) {
 	return namesOf(r, id), nil
 }
 
-// namesOf leaves the tags empty where only a digest was given.
+// namesOf is the full tag or, where only a digest was given, the repository with
+// the image's own digest: that given may be the one of an index.
 func namesOf(r reference.Reference, id image.Identity) names {
-	if r.Tag == "" {
-		return names{document: r.FullDigest(id.Digest)}
+	name := r.FullTag()
+	if name == "" {
+		name = r.FullDigest(id.Digest)
 	}
-	return names{tags: []string{r.FullTag()}, document: r.FullTag()}
+	return names{tags: []string{name}, document: name}
 }
 
 // isFile tells whether a source reads a file or a folder.

@@ -36,7 +36,7 @@ func TestNames(t *testing.T) {
 		{"the name given, with the digest", analysis.Request{Name: "app:2@" + digest.String(), Image: image.Request{Reference: dir, Source: "oci-dir"}}, []string{"docker.io/app:2"}},
 		{"a registry's", analysis.Request{Image: image.Request{Reference: registry.Host + "/app:1", Source: "registry", Options: plain}}, []string{registry.Host + "/app:1"}},
 		{"tag and digest", analysis.Request{Image: image.Request{Reference: registry.Host + "/app:1@" + digest.String(), Source: "registry", Options: plain}}, []string{registry.Host + "/app:1"}},
-		{"a digest alone", analysis.Request{Image: image.Request{Reference: registry.Host + "/app@" + digest.String(), Source: "registry", Options: plain}}, nil},
+		{"a digest alone", analysis.Request{Image: image.Request{Reference: registry.Host + "/app@" + digest.String(), Source: "registry", Options: plain}}, []string{registry.Host + "/app@" + digest.String()}},
 		{"an archive's own", analysis.Request{Image: image.Request{Reference: named, Source: "docker-archive"}}, []string{"docker.io/alpine:3.22"}},
 		{"an archive without a name", analysis.Request{Image: image.Request{Reference: odd, Source: "oci-archive"}}, []string{"localbuild/my-app-1-0-copy:latest"}},
 		{"a folder without a name", analysis.Request{Image: image.Request{Reference: dir, Source: "oci-dir"}}, []string{"localbuild/" + filepath.Base(dir) + ":latest"}},
@@ -65,6 +65,7 @@ func TestNamesOfTheUnnamed(t *testing.T) {
 	}{
 		{"0123456789ab", "docker", nil, []string{"localbuild/0123456789ab:latest"}},
 		{"0123456789ab", "docker", []string{"docker.io/app:1", "not a tag", "docker.io/app@" + id.ID}, []string{"docker.io/app:1"}},
+		{id.ID, "podman", nil, []string{"localbuild/" + strings.TrimPrefix(id.ID, "sha256:") + ":latest"}},
 		{id.ID, "podman", []string{"localhost/app:1"}, []string{"localhost/app:1"}},
 		{"0123456789", "docker", nil, []string{"docker.io/0123456789:latest"}},
 		{"123456789abc", "docker", nil, []string{"docker.io/123456789abc:latest"}},

@@ -60,20 +60,26 @@ func observers(searches ...*search) []files.Observer {
 	return list
 }
 
-// observe searches one file. That it is larger than the limit, or known not to
-// be worth a search, is in the document's configuration and no gap; that a part
-// of a file with matches was left out is.
+// observe searches one file, and keeps what it finds.
 func (s *search) observe(e files.Entry, r io.Reader) {
+	if matches := s.scan(e, r); len(matches) > 0 {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.found[place{e.Layer, e.Ordinal}] = &finding{e.Path, matches}
+	}
+}
+
+// scan searches one file. That it is larger than the limit, or known not to be
+// worth a search, is in the document's configuration and no gap; that a part of
+// it was left out is, whether the rest has matches or not.
+func (s *search) scan(e files.Entry, r io.Reader) []bundle.Match {
 	matches, skipped, err := s.matcher.Scan(e.Path, e.Size, r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {
 		s.gap(e, err.Error())
 	}
-	if len(matches) == 0 {
-		return
-	}
-	if skipped != "" {
+	if skipped != "" && !s.matcher.Excluded(skipped) {
 		s.gap(e, skipped)
 	}
 	if room := MaxMatches - s.count; len(matches) > room {
@@ -81,7 +87,7 @@ func (s *search) observe(e files.Entry, r io.Reader) {
 		matches = matches[:room]
 	}
 	s.count += len(matches)
-	s.found[place{e.Layer, e.Ordinal}] = &finding{e.Path, slices.Clip(matches)}
+	return slices.Clip(matches)
 }
 
 func (s *search) gap(e files.Entry, reason string) {
@@ -125,15 +131,13 @@ func (s *search) again(f sbom.File) []bundle.Match {
 	e := files.Entry{Layer: f.Layer, Path: f.Path, Size: f.Size}
 	r, err := f.Open()
 	if err != nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		s.gap(e, err.Error())
 		return nil
 	}
 	defer r.Close()
-	matches, _, err := s.matcher.Scan(f.Path, f.Size, r)
-	if err != nil {
-		s.gap(e, err.Error())
-	}
-	return matches
+	return s.scan(e, r)
 }
 
 // merge sorts by path, layer and position, and makes one of what a layer holds

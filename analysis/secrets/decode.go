@@ -64,7 +64,7 @@ func (s *scratch) inflate(raw []byte, limit int64) (text, string) {
 	case int64(s.text.Len()) > limit:
 		return text{bytes: s.text.Bytes()[:limit]}, fmt.Sprintf("inflates to more than %d bytes: the rest is left out", limit)
 	case err != nil && s.text.Len() == 0:
-		return text{bytes: raw}, ""
+		return text{bytes: raw}, "gzip is damaged: searched as it is"
 	case err != nil:
 		return text{bytes: s.text.Bytes()}, "gzip is damaged: what comes after the damage is left out"
 	}

@@ -27,7 +27,8 @@ const maxKept = 4 << 20
 // Scan searches one file. path is the file's in the image, size what its
 // header claims. Matches are ordered by place. skipped is "" when the file was
 // searched whole, otherwise it says what was left out and why; matches of what
-// was searched may come with it. err is a failure to read r.
+// was searched may come with it. Excluded tells whether that was to be expected.
+// err is a failure to read r.
 //
 // UTF-16 text (with its mark) and gzip are searched decoded: places in UTF-16
 // text are those of the file, places in gzip are those of what it holds.
@@ -38,7 +39,7 @@ func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.M
 	name = path.Clean("/" + name)
 	noise := m.isNoise(name)
 	if noise && len(m.patterns) == 0 {
-		return nil, "known noise", nil
+		return nil, knownNoise, nil
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
@@ -64,6 +65,15 @@ func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.M
 		skipped = join(skipped, "too many matches of "+strings.Join(cut, ", ")+": the rest of them is left out")
 	}
 	return locate(t, resolve(found)), skipped, nil
+}
+
+// knownNoise is why files in which nobody keeps secrets are skipped.
+const knownNoise = "known noise"
+
+// Excluded tells whether Scan skipped a file that the rules or the limit on the
+// size of files exclude, and not a part of one that should have been searched.
+func (m *Matcher) Excluded(skipped string) bool {
+	return skipped == knownNoise || skipped == m.tooLarge()
 }
 
 func (m *Matcher) isNoise(name string) bool {

@@ -123,6 +123,9 @@ func TestWhatIsNotSearched(t *testing.T) {
 			if len(got) > 0 || skipped != test.skipped || err != nil {
 				t.Errorf("%v, skipped %q, error %v; want skipped %q", got, skipped, err, test.skipped)
 			}
+			if !m.Excluded(skipped) {
+				t.Error("it counts as not searched in full")
+			}
 		})
 	}
 }
