@@ -37,7 +37,8 @@ type Layer struct {
 // File is the content behind a path of a layer.
 type File struct {
 	Digest  [sha256.Size]byte
-	Ordinal int // of the tar entry that holds the bytes: hard links share it
+	Ordinal int  // of the tar entry that holds the bytes: hard links share it
+	Sparse  bool // the tar leaves out its holes
 }
 
 // SHA256 is the digest in hex.
@@ -125,18 +126,38 @@ func (l *Layer) entry(ctx context.Context, tr *tar.Reader, h *tar.Header, ordina
 	name := path.Clean("/" + h.Name)
 	delete(l.files, name)
 	switch h.Typeflag {
-	case tar.TypeReg:
-		sum, err := l.content(ctx, Entry{Layer: l.diffID, Ordinal: ordinal, Path: name, Size: h.Size}, tr)
+	case tar.TypeReg, tar.TypeGNUSparse:
+		sparse := isSparse(h)
+		if sparse {
+			if err := l.pass.budget.spendSparse(h.Size); err != nil {
+				return fmt.Errorf("%q: %w", name, err)
+			}
+		}
+		sum, err := l.content(ctx, Entry{Layer: l.diffID, Ordinal: ordinal, Path: name, Size: h.Size}, ending{ctx, tr})
 		if err != nil {
 			return fmt.Errorf("%q: %w", name, notTar(err))
 		}
-		l.files[name] = File{Digest: sum, Ordinal: ordinal}
+		l.files[name] = File{Digest: sum, Ordinal: ordinal, Sparse: sparse}
 	case tar.TypeLink:
 		if f, ok := l.files[path.Clean("/"+h.Linkname)]; ok {
 			l.files[name] = f
 		}
 	}
 	return nil
+}
+
+// ending fails once its context has ended: a file's holes come from nowhere that
+// would.
+type ending struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (e ending) Read(p []byte) (int, error) {
+	if e.ctx.Err() != nil {
+		return 0, context.Cause(e.ctx)
+	}
+	return e.r.Read(p)
 }
 
 // notTar says of a tar reader's complaint what it means.

@@ -113,6 +113,9 @@ func (c withValues) Value(key any) any {
 func (i *Image) addDigests(ctx context.Context, d *Document) error {
 	digests := map[file.Coordinates][]file.Digest{}
 	err := i.Files(func(f File) error {
+		if f.entry.Sparse {
+			d.AddGap(f.Path, f.Layer, "it is sparse: packages in it, and its content where it is retrieved, may be wrong")
+		}
 		sum := f.entry.SHA256()
 		if !f.known {
 			var err error
