@@ -59,27 +59,29 @@ func key(digest string) (string, error) {
 	return "sha256/" + hex[:2] + "/" + hex + ".zst", nil
 }
 
-// Exists tells whether a blob is there.
-func (s *Store) Exists(ctx context.Context, digest string) (bool, error) {
-	k, err := key(digest)
-	if err != nil {
-		return false, err
-	}
-	ok, err := s.bucket.Exists(ctx, k)
-	return ok, storage(err, "look for %s", digest)
-}
-
 // Keep puts what was staged under its digest. A blob that is there already stays
-// as it is. Either the whole blob is there afterwards, on disk, or nothing is.
+// as it is, unless it is damaged. Either the whole blob is there afterwards, on
+// disk, or what was there before.
 func (s *Store) Keep(ctx context.Context, staged *Staged) error {
-	if ok, err := s.Exists(ctx, staged.Digest); err != nil || ok {
-		return err
+	if s.whole(ctx, staged.Digest) {
+		return nil
 	}
 	k, err := key(staged.Digest)
 	if err != nil {
 		return err
 	}
 	return storage(s.upload(ctx, k, staged.path), "keep %s", staged.Digest)
+}
+
+// whole tells whether a blob is there and has its digest.
+func (s *Store) whole(ctx context.Context, digest string) bool {
+	r, err := s.Open(ctx, digest)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	_, err = io.Copy(io.Discard, r)
+	return err == nil
 }
 
 func (s *Store) upload(ctx context.Context, key, from string) error {

@@ -152,6 +152,10 @@ func TestDamageIsNoticed(t *testing.T) {
 	if _, err := read(t, s, other); fault.Of(err) != fault.NotFound {
 		t.Errorf("reading an absent blob: %v", err)
 	}
+	keep(t, s, "what was measured")
+	if got, err := read(t, s, digest); got != "what was measured" || err != nil {
+		t.Errorf("after the same bytes came again: %q, %v", got, err)
+	}
 }
 
 func TestSweepRemovesWhatIsIncomplete(t *testing.T) {
