@@ -3,6 +3,7 @@ package importserver_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -217,5 +218,33 @@ func TestBrokenAnswerIsBrokenOff(t *testing.T) {
 	defer resp.Body.Close()
 	if _, err := io.ReadAll(resp.Body); err == nil && resp.StatusCode == 200 {
 		t.Error("a damaged list of files was answered as if it were whole")
+	}
+}
+
+// deadlines is an answer to a client whose connection notes its last deadline.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	read time.Time
+}
+
+func (d *deadlines) SetReadDeadline(t time.Time) error { d.read = t; return nil }
+
+func TestBodyThatNeverComes(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	for name, test := range map[string]struct {
+		method, path string
+		body         io.Reader
+		want         bool
+	}{
+		"refused before it is read": {"POST", wire.RouteImages, strings.NewReader("{}"), true},
+		"where nothing is":          {"POST", "/nowhere", strings.NewReader("{}"), true},
+		"that nobody reads":         {"GET", wire.RouteHealth, strings.NewReader("{}"), true},
+		"none":                      {"GET", wire.RouteHealth, nil, false},
+	} {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		r.server.Handler().ServeHTTP(w, httptest.NewRequest(test.method, test.path, test.body))
+		if wait := time.Until(w.read); w.read.IsZero() == test.want || wait > 2*time.Minute {
+			t.Errorf("%s: the rest of the body is waited for until %v", name, w.read)
+		}
 	}
 }

@@ -80,7 +80,7 @@ func (s *Server) lost(mux *http.ServeMux, r *http.Request) error {
 // into the contract's error body.
 func (s *Server) answer(rt route) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		begun, w := time.Now(), &response{ResponseWriter: rw}
+		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0}
 		id := requestID(r)
 		w.Header().Set(wire.RequestIDHeader, id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -89,9 +89,7 @@ func (s *Server) answer(rt route) http.Handler {
 		if err != nil && w.code == 0 {
 			s.refuse(w, err, id, log)
 		}
-		if w.code == 0 {
-			w.code = http.StatusOK
-		}
+		w.begin(http.StatusOK)
 		w.patience()
 		s.metrics.request(rt.pattern(), w.code, time.Since(begun))
 		log.Debug("request done", "code", w.code, "took", time.Since(begun))
@@ -125,21 +123,30 @@ func (s *Server) serve(rt route, w *response, r *http.Request, log *slog.Logger)
 type response struct {
 	http.ResponseWriter
 	code int
+	body bool // the request has one
 }
 
 func (w *response) WriteHeader(code int) {
-	if w.code == 0 {
-		w.code = code
-	}
+	w.begin(code)
 	w.ResponseWriter.WriteHeader(code)
 }
 
 func (w *response) Write(b []byte) (int, error) {
-	if w.code == 0 {
-		w.code = http.StatusOK
-	}
+	w.begin(http.StatusOK)
 	w.patience()
 	return w.ResponseWriter.Write(b)
+}
+
+// begin notes what is answered. net/http reads what is left of the request's body
+// before it answers: a client that never sends it must not hold the connection.
+func (w *response) begin(code int) {
+	if w.code != 0 {
+		return
+	}
+	w.code = code
+	if w.body {
+		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(standstill))
+	}
 }
 
 // patience cuts off a client that takes nothing any more. Where deadlines cannot
