@@ -140,7 +140,8 @@ with ` + "`-c`" + `, for it decides which server gets the password.
 
 There is no flag for a password, as others on the machine could read it. It comes from
 ` + "`TIDEPOLE_PASSWORD`" + `, from ` + "`password`" + ` in the file, or from the first line of the file that
-` + "`--password-file`" + ` names. Where none is given, the server is the default one
+` + "`--password-file`" + ` names; of two that are given, the one from the stronger place counts, and
+in one place ` + "`password`" + `. Where none is given, the server is the default one
 (` + "`http://127.0.0.1:8228`" + `) and the user ` + "`admin`" + `, the password is read from the file
 ` + "`admin-password`" + ` in the default data folder: the one that ` + "`tidepole serve`" + ` generated there.
 So on one machine nothing has to be set up.

@@ -71,6 +71,7 @@ func TestServeThatCannot(t *testing.T) {
 		"no address":           {[]string{"--listen", "nowhere"}, []string{"nowhere", "hint: "}},
 		"data is a file":       {[]string{"--data", file}, []string{file}},
 		"no certificate":       {[]string{"--tls-cert", file, "--tls-key", file}, []string{file, "certificate"}},
+		"no place for its URL": {[]string{"--ready-file", t.TempDir() + "/none/ready"}, []string{"/none/ready"}},
 		"empty password file":  {[]string{"--admin-password-file", write(t, "\n")}, []string{"empty"}},
 		"broken secret search": {[]string{"-c", write(t, "secret-search: {additional-patterns: {bad: '('}}\n")}, []string{"bad"}},
 	} {
@@ -87,6 +88,21 @@ func TestTwoServersOnOneFolder(t *testing.T) {
 	s := newShell(t).serve("--data", dir)
 	s.fails(1, []string{dir}, "serve", "--data", dir, "--listen", "127.0.0.1:0")
 	s.ok("system", "status")
+}
+
+// A password in the environment goes before a file that the configuration names.
+func TestPasswordsByTheirOrigin(t *testing.T) {
+	t.Parallel()
+	inFile := write(t, "from-the-file\n")
+	admin := write(t, "admin-password-file: "+inFile+"\n")
+	s := newShell(t).serve("-c", admin) // with TIDEPOLE_ADMIN_PASSWORD
+	s.ok("image", "list")
+
+	wrong := write(t, "wrong\n")
+	s.with("TIDEPOLE_PASSWORD_FILE="+write(t, password), "TIDEPOLE_PASSWORD=").ok("-c", write(t, "password: wrong\n"), "image", "list")
+	s.ok("-c", write(t, "password-file: "+wrong+"\n"), "image", "list")
+	s.with("TIDEPOLE_PASSWORD=wrong").ok("image", "list", "--password-file", write(t, password))
+	s.fails(1, nil, "image", "list", "--password-file", wrong)
 }
 
 func TestServeKeepsItsPasswordPrivate(t *testing.T) {

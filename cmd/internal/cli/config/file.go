@@ -24,12 +24,13 @@ type Config struct {
 	lookup func(string) (string, bool)
 	viper  *viper.Viper
 	tree   map[string]any // the file as it is, its maps' keys in their own case
+	ranks  map[string]int // by key: where the value comes from; a flag's is the highest
 }
 
 // Load reads the file at path or, where path is empty, the one that TIDEPOLE_CONFIG
 // names or else the first that exists of those that Search lists.
 func Load(lookup func(string) (string, bool), path string) (*Config, error) {
-	c := &Config{lookup: lookup, viper: viper.New()}
+	c := &Config{lookup: lookup, viper: viper.New(), ranks: map[string]int{}}
 	if path == "" {
 		path, _ = lookup(Prefix + "CONFIG")
 	}

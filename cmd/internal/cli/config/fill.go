@@ -37,20 +37,35 @@ func (c *Config) Resolve(f *pflag.Flag) (Value, error) {
 	return Value{Setting: s, Value: text(f), Origin: origin}, nil
 }
 
+// Where a value comes from, the weakest first. What is only the default has none.
+const (
+	fromFile = iota + 1
+	fromEnvironment
+	fromFlag
+)
+
+// Outranks tells whether one setting comes from a stronger place than another
+// that means the same: a flag is stronger than the environment, and that than
+// the file.
+func (c *Config) Outranks(key, other string) bool { return c.ranks[key] > c.ranks[other] }
+
 func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 	s, ok := Describe(f)
 	switch {
 	case !ok:
 		return "", nil
 	case f.Changed:
+		c.ranks[s.Key] = fromFlag
 		return "flag --" + f.Name, nil
 	}
 	for _, name := range s.Env {
 		if value, ok := c.lookup(name); ok && value != "" {
+			c.ranks[s.Key] = fromEnvironment
 			return "environment " + name, invalid(set(f, value), s, "environment "+name, value)
 		}
 	}
 	if raw := c.viper.Get(s.Key); raw != nil {
+		c.ranks[s.Key] = fromFile
 		origin := "file " + c.Path
 		values := c.values(s.Key, raw)
 		if list, ok := f.Value.(pflag.SliceValue); ok {

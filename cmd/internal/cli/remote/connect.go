@@ -74,7 +74,7 @@ func stateDir(e *env.Env) string {
 // the one that the server generated.
 func password(e *env.Env) (string, error) {
 	switch {
-	case e.Global.PasswordFile != "" && (e.Global.Password == "" || fromFlag(e, "password-file")):
+	case e.Global.PasswordFile != "" && (e.Global.Password == "" || e.Config.Outranks("password-file", "password")):
 		return ReadPassword(e.Global.PasswordFile)
 	case e.Global.Password != "":
 		return e.Global.Password, nil
@@ -86,15 +86,6 @@ func password(e *env.Env) (string, error) {
 		}
 	}
 	return "", nil
-}
-
-func fromFlag(e *env.Env, name string) bool {
-	for _, arg := range e.Args {
-		if arg == "--"+name || strings.HasPrefix(arg, "--"+name+"=") {
-			return true
-		}
-	}
-	return false
 }
 
 // ReadPassword is the first line of a file.

@@ -106,7 +106,7 @@ func open(ctx context.Context, e *env.Env, o options) (*importserver.Server, []i
 
 // adminPassword is the one given, or "" for the one that the server keeps.
 func adminPassword(e *env.Env, o options) (string, error) {
-	if o.passwordFile != "" {
+	if o.passwordFile != "" && !e.Config.Outranks("admin-password", "admin-password-file") {
 		return remote.ReadPassword(o.passwordFile)
 	}
 	return e.AdminPassword, nil
@@ -135,17 +135,17 @@ func serve(ctx context.Context, e *env.Env, o options, server *importserver.Serv
 	if o.vulndbEvery > 0 {
 		start(func() error { return keepUpdated(ctx, e, server, o.vulndbEvery) })
 	}
-	if err := announce(e, o, listener); err != nil {
+	unheard := announce(e, o, listener)
+	if unheard != nil {
 		cancel()
-		return errors.Join(err, api.Close())
 	}
 	<-ctx.Done()
 	e.Log.Info("ending", "grace", o.grace)
-	errs := []error{shutdown(api, o.grace)}
+	errs := []error{unheard, shutdown(api, o.grace)}
 	for range parts {
 		errs = append(errs, <-ended)
 	}
-	if o.readyFile != "" {
+	if o.readyFile != "" && unheard == nil {
 		errs = append(errs, os.Remove(o.readyFile))
 	}
 	return errors.Join(errs...)
