@@ -2,9 +2,12 @@ package bundle_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -143,6 +146,10 @@ func TestDocumentWithAHugeElementIsRefused(t *testing.T) {
 	if _, err := bundle.ReadDocument(strings.NewReader(many), bundle.Visitor{}); err != nil {
 		t.Errorf("many elements of a good size: %v", err)
 	}
+	huge = io.MultiReader(strings.NewReader(`[{"contents":"`), io.LimitReader(endless{}, 100<<20), strings.NewReader(`"}]`))
+	if err := bundle.EachFileContent(huge, func(bundle.FileContent) error { return nil }); fault.Of(err) != fault.TooLarge {
+		t.Errorf("a huge file: %v", err)
+	}
 }
 
 type endless struct{}
@@ -204,6 +211,42 @@ func TestFileRefusesDamageAndLeavesNothing(t *testing.T) {
 			t.Errorf("%s: %v is %v, hint %q", name, err, fault.Of(err), fault.Hint(err))
 		}
 		empty(t, dir)
+	}
+}
+
+// emptying removes what is in a folder once so many bytes were read.
+type emptying struct {
+	io.Reader
+	dir  string
+	left int
+}
+
+func (e *emptying) Read(p []byte) (int, error) {
+	n, err := e.Reader.Read(p)
+	if e.left -= n; e.left <= 0 {
+		names, _ := filepath.Glob(filepath.Join(e.dir, "*"))
+		for _, name := range names {
+			os.RemoveAll(name)
+		}
+	}
+	return n, err
+}
+
+func TestFileThatCannotBeKeptIsNotCalledDamaged(t *testing.T) {
+	b := sample(t)
+	noise := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	if err := errors.Join(b.WriteBytes(bundle.ImageConfig, "", noise), b.WriteBytes(bundle.Packages, "", noise)); err != nil {
+		t.Fatal(err)
+	}
+	var file bytes.Buffer
+	if err := bundle.WriteFile(&file, b); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	_, err := bundle.ReadFile(&emptying{&file, dir, file.Len() / 3}, dir, bundle.Limits{})
+	if err == nil || fault.Of(err) == fault.Invalid || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v", err)
 	}
 }
 

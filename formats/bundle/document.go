@@ -193,8 +193,7 @@ const maxElement = 64 << 20
 // at a time, whatever the document's length, and none of more than 64 MiB.
 func ReadDocument(r io.Reader, v Visitor) (Document, error) {
 	var d Document
-	dec := &elements{allowance: allowance{r: r, left: maxElement}}
-	dec.Decoder = json.NewDecoder(&dec.allowance)
+	dec := newElements(r)
 	if err := expect(dec.Decoder, json.Delim('{')); err != nil {
 		return d, fmt.Errorf("read syft document: %w", err)
 	}
@@ -248,6 +247,12 @@ type elements struct {
 	allowance allowance
 }
 
+func newElements(r io.Reader) *elements {
+	e := &elements{allowance: allowance{r: r, left: maxElement}}
+	e.Decoder = json.NewDecoder(&e.allowance)
+	return e
+}
+
 // Decode reads one value, and allows the next its whole size again.
 func (e *elements) Decode(v any) error {
 	err := e.Decoder.Decode(v)
@@ -282,6 +287,11 @@ func each[T any](dec *elements, visit func(T) error) error {
 	if t != json.Delim('[') {
 		return fmt.Errorf("found %v where a list belongs", t)
 	}
+	return rest(dec, visit)
+}
+
+// rest reads an array that has begun.
+func rest[T any](dec *elements, visit func(T) error) error {
 	for dec.More() {
 		if visit == nil {
 			if err := skip(dec); err != nil {

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -185,13 +186,6 @@ func (b *Bundle) documentFacts(f *Facts) error {
 		return err
 	}
 	d := f.Document.Distro
-	f.Distro, f.DistroVersion, f.DistroLike = cmpOr(d.ID, d.Name), cmpOr(d.VersionID, d.Version), d.IDLike
+	f.Distro, f.DistroVersion, f.DistroLike = cmp.Or(d.ID, d.Name), cmp.Or(d.VersionID, d.Version), d.IDLike
 	return nil
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }

@@ -107,7 +107,7 @@ func writePart(t *tar.Writer, p Part) error {
 // ReadFile reads a bundle file written by WriteFile, keeping its parts below a
 // folder of the bundle's own in dir until Close. Every part's size and digest
 // are checked. A file that is not a whole bundle is fault.Invalid, one beyond
-// the limits fault.TooLarge.
+// the limits fault.TooLarge; that its parts cannot be kept is neither.
 func ReadFile(r io.Reader, dir string, limits Limits) (*Bundle, error) {
 	if limits.PartBytes == 0 {
 		limits.PartBytes = DefaultPartBytes
@@ -186,17 +186,35 @@ func readPart(t *tar.Reader, b *Bundle, want indexPart, limits Limits) error {
 	if h.Size > limits.PartBytes {
 		return fault.New(fault.TooLarge, "read bundle file: %s has %d bytes, the limit is %d", want.Kind, h.Size, limits.PartBytes)
 	}
+	in := &source{Reader: t}
 	err = b.Write(want.Kind, want.MediaType, func(w io.Writer) error {
-		_, err := io.Copy(w, t)
+		_, err := io.Copy(w, in)
 		return err
 	})
-	if err != nil {
-		return damaged("%w", err)
+	if in.err != nil {
+		return damaged("%s: %w", want.Kind, in.err)
+	}
+	if err != nil { // the file may be whole, but there is no place for it
+		return fmt.Errorf("read bundle file: %w", err)
 	}
 	if got, _ := b.Part(want.Kind); got.Digest != want.Digest || got.Size != want.Size {
 		return damaged("%s is %s, its index says %s", want.Kind, got.Digest, want.Digest)
 	}
 	return nil
+}
+
+// source remembers that it was what failed.
+type source struct {
+	io.Reader
+	err error
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	if err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 func damaged(format string, args ...any) error {

@@ -34,27 +34,20 @@ type FileContent struct {
 	Contents string   `json:"contents"` // base64, standard alphabet, padded
 }
 
-// EachSearch reads a secret_searches or content_searches part, one file at a time.
+// EachSearch reads a secret_searches or content_searches part, one file at a
+// time, none of which may take more than 64 MiB.
 func EachSearch(r io.Reader, visit func(Search) error) error { return eachElement(r, visit) }
 
-// EachFileContent reads a file_contents part, one file at a time.
+// EachFileContent reads a file_contents part, one file at a time, none of which
+// may take more than 64 MiB.
 func EachFileContent(r io.Reader, visit func(FileContent) error) error { return eachElement(r, visit) }
 
 func eachElement[T any](r io.Reader, visit func(T) error) error {
-	dec := json.NewDecoder(r)
-	if err := expect(dec, json.Delim('[')); err != nil {
+	dec := newElements(r)
+	if err := expect(dec.Decoder, json.Delim('[')); err != nil {
 		return err
 	}
-	for dec.More() {
-		var v T
-		if err := dec.Decode(&v); err != nil {
-			return err
-		}
-		if err := visit(v); err != nil {
-			return err
-		}
-	}
-	return expect(dec, json.Delim(']'))
+	return rest(dec, visit)
 }
 
 func expect(dec *json.Decoder, want json.Delim) error {
