@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
+	"github.com/tidepole/tidepole/formats/wire"
 )
 
 // registry is a registry with TLS and a password that has one image, and the
@@ -50,6 +51,35 @@ func TestCentralAndLocalAnalysisAgree(t *testing.T) {
 	}
 	if diff := cmp.Diff(reports[0], reports[1]); diff != "" {
 		t.Errorf("central and local reports differ:\n%.3000s", diff)
+	}
+}
+
+// An image that is named by a digest alone is recorded without a tag.
+func TestImageByItsDigestAlone(t *testing.T) {
+	t.Parallel()
+	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{})
+	spec := imagetest.Spec{Layers: []imagetest.Layer{{"etc/os-release": {Content: "ID=debian\nVERSION_ID=\"12\"\n"}}}}
+	index := r.Push(t, "team/app:1", imagetest.Index(t, spec))
+	s := newShell(t).with("TIDEPOLE_REGISTRY_AUTHORITY="+r.Host, "TIDEPOLE_REGISTRY_INSECURE_HTTP=true").serve()
+	name := r.Host + "/team/app@" + index
+	out := s.ok("image", "add", name, "--from", "registry", "--platform", "linux/amd64", "--wait")
+	digest := match(t, out, `(?m)^Digest: (sha256:[0-9a-f]{64})$`)
+	if digest == index || !strings.Contains(out, "Parent Digest: "+index+"\n") || strings.Contains(out, "Tag: ") {
+		t.Errorf("it is recorded as\n%s", out)
+	}
+	var image wire.Image
+	decode(t, s.ok("image", "get", r.Host+"/team/app@"+digest, "-o", "json-raw"), &image)
+	if len(image.Detail) != 1 || image.Detail[0].FullDigest != r.Host+"/team/app@"+digest || image.Detail[0].FullTag != "" {
+		t.Errorf("its names are %+v", image.Detail)
+	}
+	match(t, s.ok("image", "list"), digest)
+	match(t, s.ok("image", "check", digest, "--tag", r.Host+"/team/app:1"), `(?m)^Evaluation: `)
+	match(t, s.ok("image", "check", name, "--local", "--from", "registry", "--platform", "linux/amd64"), `(?m)^Evaluation: `)
+
+	evidence := filepath.Join(t.TempDir(), "evidence")
+	s.ok("image", "analyze", name, "--from", "registry", "--platform", "linux/amd64", "-o", evidence)
+	if got := newShell(t).serve().ok("import", evidence, "-o", "id"); got != digest+"\n" {
+		t.Errorf("imported from a file it is %q", got)
 	}
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
@@ -51,6 +52,7 @@ func showConfig(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 		if v.Secret && v.Value != "" {
 			v.Value = masked
 		}
+		v.Value = withoutSecrets(v.Value)
 		rows = append(rows, setting{v.Key, v.Value, v.Origin, v.Env, v.Flag})
 	}
 	for _, s := range e.TableValues() {
@@ -68,6 +70,22 @@ func showConfig(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 		t.Row(r.Key, r.Value, r.Origin)
 	}
 	return t.Write(e.Out, e.Out.Columns())
+}
+
+// withoutSecrets masks what may be secret in a URL: its password and its query.
+func withoutSecrets(value string) string {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || u.User == nil && u.RawQuery == "" {
+		return value
+	}
+	shown := u.Scheme + "://"
+	if u.User != nil {
+		shown += masked + "@"
+	}
+	if shown += u.Host + u.EscapedPath(); u.RawQuery != "" {
+		shown += "?" + masked
+	}
+	return shown
 }
 
 // flags are all flags with a key in the whole tree, once each. Those of cmd come

@@ -166,7 +166,7 @@ registries:
 content-search:
   patterns: {Copyright: copyright}
 `)
-	s := newShell(t).with("TIDEPOLE_USERNAME=somebody", "TIDEPOLE_REGISTRY_TOKEN=secret-3", "TIDEPOLE_ADMIN_PASSWORD=secret-4")
+	s := newShell(t).with("TIDEPOLE_USERNAME=somebody", "TIDEPOLE_REGISTRY_TOKEN=secret-3", "TIDEPOLE_ADMIN_PASSWORD=secret-4", "TIDEPOLE_VULNDB_URL=https://me:secret-5@db.example/db?token=secret-5")
 	out := s.ok("-c", path, "config", "--account", "mine", "-o", "json")
 	var got struct {
 		File     string
@@ -180,6 +180,7 @@ content-search:
 		"password":                {"********", "file " + path},
 		"registry.token":          {"********", "environment TIDEPOLE_REGISTRY_TOKEN"},
 		"admin-password":          {"********", "environment TIDEPOLE_ADMIN_PASSWORD"},
+		"vulndb.url":              {"https://********@db.example/db?********", "environment TIDEPOLE_VULNDB_URL"},
 		"registry.password":       {"", "default"},
 		"registries":              {"a.example (with credentials),b.example", "file " + path},
 		"content-search.patterns": {"Copyright", "file " + path},
@@ -196,7 +197,7 @@ content-search:
 	}
 	for _, text := range []string{out, s.ok("-c", path, "config")} {
 		if strings.Contains(text, "secret-") && !strings.Contains(text, "secret-search") || strings.Contains(text, "secret-1") ||
-			strings.Contains(text, "secret-2") || strings.Contains(text, "secret-3") || strings.Contains(text, "secret-4") {
+			strings.Contains(text, "secret-2") || strings.Contains(text, "secret-3") || strings.Contains(text, "secret-4") || strings.Contains(text, "secret-5") {
 			t.Errorf("a secret is shown:\n%s", text)
 		}
 	}

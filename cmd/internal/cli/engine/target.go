@@ -134,7 +134,7 @@ func (t *Target) fromDocument(ctx context.Context, e *env.Env, path string, req 
 			return nil, fault.New(fault.Invalid, "read syft document: %w", err)
 		}
 		defer f.Close()
-		in = f
+		in = env.Ending(ctx, f, path)
 	} else {
 		path = "standard input"
 	}

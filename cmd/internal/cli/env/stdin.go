@@ -6,22 +6,28 @@ import (
 	"io"
 )
 
-// Stdin is standard input, whose reading ends with ctx: reading from a terminal
+// Stdin is standard input, whose reading ends with ctx.
+func (e *Env) Stdin(ctx context.Context) io.Reader { return Ending(ctx, e.In, "standard input") }
+
+// Ending reads from what has that name, until ctx ends: reading from a terminal
 // or a pipe cannot be interrupted otherwise.
-func (e *Env) Stdin(ctx context.Context) io.Reader { return &stdin{ctx: ctx, from: e.In} }
+func Ending(ctx context.Context, from io.Reader, name string) io.Reader {
+	return &ending{ctx: ctx, from: from, name: name}
+}
 
 // chunk bounds one read, in bytes.
 const chunk = 64 << 10
 
-type stdin struct {
+type ending struct {
 	ctx  context.Context
 	from io.Reader
+	name string
 	rest []byte // read and not yet handed on
 	err  error  // after rest
 }
 
 // Read reads into a buffer of its own, as a read that is given up may still fill it.
-func (s *stdin) Read(p []byte) (int, error) {
+func (s *ending) Read(p []byte) (int, error) {
 	if len(s.rest) == 0 && s.err == nil {
 		s.fill()
 	}
@@ -33,7 +39,7 @@ func (s *stdin) Read(p []byte) (int, error) {
 	return 0, s.err
 }
 
-func (s *stdin) fill() {
+func (s *ending) fill() {
 	type part struct {
 		data []byte
 		err  error
@@ -48,6 +54,6 @@ func (s *stdin) fill() {
 	case p := <-parts:
 		s.rest, s.err = p.data, p.err
 	case <-s.ctx.Done():
-		s.err = fmt.Errorf("read standard input: %w", s.ctx.Err())
+		s.err = fmt.Errorf("read %s: %w", s.name, s.ctx.Err())
 	}
 }

@@ -81,7 +81,7 @@ func readBundle(ctx context.Context, e *env.Env, path string) (*bundle.Bundle, e
 			return nil, fault.New(fault.Invalid, "read evidence: %w", err)
 		}
 		defer f.Close()
-		in = f
+		in = env.Ending(ctx, f, path)
 	}
 	temp, err := e.TempDir()
 	if err != nil {

@@ -43,8 +43,11 @@ func (f File) Write(stdout io.Writer, fill func(io.Writer) error) error {
 }
 
 // Atomically writes a file that only this user can read next to path and then
-// gives it that name.
+// gives it that name. Into a device or a pipe it writes as into any other.
 func Atomically(path string, fill func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return through(path, info, fill)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".tidepole-*")
 	if err != nil {
 		return writeFault(path, err)
@@ -67,6 +70,20 @@ func Atomically(path string, fill func(io.Writer) error) (err error) {
 		return writeFault(path, err)
 	}
 	return nil
+}
+
+// through writes to what is there and is no regular file, as /dev/null, and must
+// not be replaced.
+func through(path string, info fs.FileInfo, fill func(io.Writer) error) error {
+	if info.IsDir() {
+		return fault.New(fault.Invalid, "write %s: it is a folder", path)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return writeFault(path, err)
+	}
+	out := bufio.NewWriterSize(f, 1<<16)
+	return errors.Join(fill(out), out.Flush(), f.Close())
 }
 
 func writeFault(path string, err error) error {

@@ -3,6 +3,7 @@ package output_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -180,6 +181,31 @@ func TestBytesAndAgo(t *testing.T) {
 		if got := output.Ago(d); got != want {
 			t.Errorf("Ago(%s) = %q, want %q", d, got, want)
 		}
+	}
+}
+
+// What is no file must not be replaced by one.
+func TestFileThatIsNone(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Skip(err)
+	}
+	defer r.Close()
+	path := fmt.Sprintf("/dev/fd/%d", w.Fd())
+	if _, err := os.Stat(path); err != nil {
+		t.Skip(err)
+	}
+	if err := output.Atomically(path, func(w io.Writer) error { _, err := io.WriteString(w, "evidence"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if got, err := io.ReadAll(r); string(got) != "evidence" || err != nil {
+		t.Errorf("the pipe has %q, %v", got, err)
+	}
+	dir := t.TempDir()
+	err = output.Atomically(dir, func(io.Writer) error { return nil })
+	if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), dir) {
+		t.Errorf("into a folder: %v", err)
 	}
 }
 
