@@ -40,7 +40,8 @@ func fromSBOM(ctx context.Context, r io.Reader, req Request, b *bundle.Bundle) e
 	if err != nil {
 		return err
 	}
-	src, err := readSource(doc.Source)
+	part, _ := b.Part(bundle.Packages)
+	src, err := readSource(doc.Source, part.Digest)
 	if err != nil {
 		return err
 	}

@@ -112,6 +112,24 @@ func TestFromSBOMWithoutManifest(t *testing.T) {
 	}
 }
 
+// Documents of different folders are of different images, and the same document
+// is of the same.
+func TestFromSBOMOfFolders(t *testing.T) {
+	digest := func(artifacts string) string {
+		b, err := fromSBOM(t, `{"artifacts":[`+artifacts+`],"source":{"id":"x","type":"directory","metadata":{"path":"/app"}}}`, analysis.Request{Name: "app:1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b.Digest
+	}
+	if digest("") == digest(`{"name":"a"}`) {
+		t.Error("two documents have one digest")
+	}
+	if digest(`{"name":"a"}`) != digest(`{"name":"a"}`) {
+		t.Error("one document has two digests")
+	}
+}
+
 func TestFromSBOMRefuses(t *testing.T) {
 	tests := []struct {
 		name, text string

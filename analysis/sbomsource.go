@@ -29,9 +29,10 @@ type sbomSource struct {
 	} `json:"layers"`
 }
 
-// readSource reads the document's source and fills in what it lacks. Whatever
-// was catalogued may be the source; what it does not say stays empty.
-func readSource(d bundle.Source) (sbomSource, error) {
+// readSource reads the source of the document with that digest and fills in what
+// it lacks. Whatever was catalogued may be the source; what it does not say stays
+// empty.
+func readSource(d bundle.Source, document string) (sbomSource, error) {
 	var s sbomSource
 	if len(d.Metadata) > 0 && d.Metadata[0] == '{' {
 		if err := json.Unmarshal(d.Metadata, &s); err != nil {
@@ -50,7 +51,7 @@ func readSource(d bundle.Source) (sbomSource, error) {
 		return s, fault.New(fault.Invalid, "the SBOM contradicts itself: its manifest has the digest %s, and it says %s", digestOf(s.Manifest), s.ManifestDigest)
 	}
 	if len(s.Config) == 0 {
-		s.Config = s.makeConfig()
+		s.Config = s.makeConfig(document)
 	}
 	if len(s.Manifest) == 0 {
 		s.Manifest, s.MediaType = s.makeManifest(), mediaTypeManifest
@@ -107,7 +108,9 @@ func (s sbomSource) makeManifest() []byte {
 	})
 }
 
-func (s sbomSource) makeConfig() []byte {
+// makeConfig names the document, so that no two that say little of their source
+// pass for the same image.
+func (s sbomSource) makeConfig(document string) []byte {
 	ids := []string{}
 	for _, l := range s.Layers {
 		if reference.IsDigest(l.Digest) {
@@ -118,6 +121,7 @@ func (s sbomSource) makeConfig() []byte {
 		"os": s.OS, "architecture": s.Architecture,
 		"config": map[string]any{"Labels": s.Labels},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": ids},
+		"sbom":   document,
 	}
 	if s.Variant != "" {
 		config["variant"] = s.Variant
