@@ -12,8 +12,7 @@ import (
 func (c *Client) Policies(ctx context.Context, detail bool) ([]wire.PolicyRecord, error) {
 	q := url.Values{}
 	flag(q, "detail", detail)
-	l, err := get[wire.PolicyList](ctx, c, call{doing: "list policies", route: wire.RoutePolicies, query: q})
-	return l.Items, err
+	return get[[]wire.PolicyRecord](ctx, c, call{doing: "list policies", route: wire.RoutePolicies, query: q})
 }
 
 // Policy is one policy, whole.
@@ -29,6 +28,14 @@ func (c *Client) AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRec
 	return get[wire.PolicyRecord](ctx, c, call{
 		doing: "add policy " + p.ID, method: post, route: wire.RoutePolicies, body: jsonBody(p),
 		once: true, // the second would be a conflict with the first
+	})
+}
+
+// UpdatePolicy replaces a policy; whether it is active stays as it is.
+func (c *Client) UpdatePolicy(ctx context.Context, id string, p policy.Policy) (wire.PolicyRecord, error) {
+	return get[wire.PolicyRecord](ctx, c, call{
+		doing: "update policy " + id, method: put, route: wire.RoutePolicy, values: []string{id},
+		body: jsonBody(wire.PolicyUpdate{ID: id, Policy: &p}),
 	})
 }
 

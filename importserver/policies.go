@@ -79,7 +79,7 @@ func (a *Account) AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRe
 	}
 	return a.putPolicy(ctx, p, func(store.Policy) error {
 		return fault.New(fault.Conflict, "there is another policy %s", p.ID).
-			WithHint("delete that one first, or give this one an id of its own")
+			WithHint("replace that one (tidepole policy update), or give this one an id of its own")
 	})
 }
 

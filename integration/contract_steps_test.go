@@ -97,6 +97,10 @@ func addingPolicy(p policy.Policy) func(ctxt, service) (any, error) {
 	return func(ctx ctxt, s service) (any, error) { return s.AddPolicy(ctx, p) }
 }
 
+func updatingPolicy(id string, p policy.Policy) func(ctxt, service) (any, error) {
+	return func(ctx ctxt, s service) (any, error) { return s.UpdatePolicy(ctx, id, p) }
+}
+
 func policies(detail bool) func(ctxt, service) (any, error) {
 	return func(ctx ctxt, s service) (any, error) { return s.Policies(ctx, detail) }
 }
@@ -252,6 +256,10 @@ var afterAnalysis = []step{
 	{name: "AddPolicy: under an id that is none", do: addingPolicy(policyNamed("../x")), fail: true, kind: fault.Invalid},
 	{name: "Policy", do: of(service.Policy, "second")},
 	{name: "Policy: unknown", do: of(service.Policy, "none"), fail: true, kind: fault.NotFound},
+	{name: "UpdatePolicy", do: updatingPolicy("second", policyNamed("second"))},
+	{name: "UpdatePolicy: with defects", do: updatingPolicy("second", policy.Policy{ID: "second"}), fail: true, kind: fault.Invalid},
+	{name: "UpdatePolicy: of another id", do: updatingPolicy("second", policyNamed("third")), fail: true, kind: fault.Invalid},
+	{name: "UpdatePolicy: unknown", do: updatingPolicy("none", policyNamed("none")), fail: true, kind: fault.NotFound},
 	{name: "ActivatePolicy", do: of(service.ActivatePolicy, "second")},
 	{name: "ActivatePolicy: unknown", do: of(service.ActivatePolicy, "none"), fail: true, kind: fault.NotFound},
 	{name: "Policies: in detail", do: policies(true)},

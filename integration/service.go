@@ -38,6 +38,7 @@ type Service interface {
 	Policies(ctx context.Context, detail bool) ([]wire.PolicyRecord, error)
 	Policy(ctx context.Context, id string) (wire.PolicyRecord, error)
 	AddPolicy(ctx context.Context, p policy.Policy) (wire.PolicyRecord, error)
+	UpdatePolicy(ctx context.Context, id string, p policy.Policy) (wire.PolicyRecord, error)
 	ActivatePolicy(ctx context.Context, id string) (wire.PolicyRecord, error)
 	DeletePolicy(ctx context.Context, id string) error
 

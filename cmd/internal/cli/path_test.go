@@ -237,6 +237,11 @@ func TestPolicies(t *testing.T) {
 	if added != "mine\n" {
 		t.Errorf("added %q", added)
 	}
+	changed := strings.Replace(document, `"name": "`, `"name": "changed `, 1)
+	if changed == document {
+		t.Fatalf("the policy has no name: %.300s", document)
+	}
+	match(t, s.ok("policy", "update", "-i", write(t, changed)), `(?m)^Name: changed `)
 	s.ok("policy", "activate", "mine")
 	match(t, s.ok("policy", "get", "mine"), `(?m)^Active: true$`)
 	match(t, s.ok("policy", "list"), `(?m)^NAME +POLICY ID +ACTIVE +UPDATED$`)

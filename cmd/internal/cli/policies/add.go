@@ -5,46 +5,69 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tidepole/tidepole/client"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/policy"
+	"github.com/tidepole/tidepole/formats/wire"
 )
 
 func add(e *env.Env) *cobra.Command {
-	var file string
 	cmd := &cobra.Command{
 		Use: "add -i FILE", Short: "Add a policy from a file", Args: cobra.NoArgs,
 		Long: "Add a policy from a JSON file, or from standard input (-). It is checked first, and\nall its defects are listed; \"tidepole policy gates\" shows what rules may be about.",
-		RunE: func(cmd *cobra.Command, _ []string) error { return runAdd(cmd.Context(), e, file) },
+	}
+	return fromFile(e, cmd, func(ctx context.Context, c *client.Client, p policy.Policy) (wire.PolicyRecord, error) {
+		return c.AddPolicy(ctx, p)
+	})
+}
+
+func update(e *env.Env) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "update -i FILE", Short: "Replace a policy by the one in a file", Args: cobra.NoArgs,
+		Long: "Replace the policy that has the same id by the one in a JSON file, or from standard\ninput (-). Whether it is active stays as it is.",
+	}
+	return fromFile(e, cmd, func(ctx context.Context, c *client.Client, p policy.Policy) (wire.PolicyRecord, error) {
+		return c.UpdatePolicy(ctx, p.ID, p)
+	})
+}
+
+// fromFile has a command read a policy, send it and show what the server keeps.
+func fromFile(e *env.Env, cmd *cobra.Command, send func(context.Context, *client.Client, policy.Policy) (wire.PolicyRecord, error)) *cobra.Command {
+	var file string
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		format, err := output.Choose(e.Global.Format, formats...)
+		if err != nil {
+			return err
+		}
+		p, err := readPolicy(cmd, e, file)
+		if err != nil {
+			return err
+		}
+		c, err := remote.Connect(e, nil)
+		if err != nil {
+			return err
+		}
+		r, err := send(cmd.Context(), c, p)
+		if err != nil {
+			return err
+		}
+		return show(e.Out, format, r)
 	}
 	cmd.Flags().StringVarP(&file, "input", "i", "", "`FILE` with the policy; - is standard input")
-	config.Key(cmd.Flags(), "input", "policy.add.input")
+	config.Key(cmd.Flags(), "input", "policy."+cmd.Name()+".input")
 	output.Flag(cmd, &e.Global.Format, formats...)
 	return cmd
 }
 
-func runAdd(ctx context.Context, e *env.Env, file string) error {
-	format, err := output.Choose(e.Global.Format, formats...)
-	if err != nil {
-		return err
-	}
+func readPolicy(cmd *cobra.Command, e *env.Env, file string) (policy.Policy, error) {
 	if file == "" {
-		return fault.New(fault.Invalid, "add a policy: no file is named").WithHint("tidepole policy add -i FILE")
+		return policy.Policy{}, fault.New(fault.Invalid, "%s a policy: no file is named", cmd.Name()).
+			WithHint("%s -i FILE", cmd.CommandPath())
 	}
-	p, err := engine.ReadPolicy(e.Stdin(ctx), file)
-	if err != nil {
-		return err
-	}
-	c, err := remote.Connect(e, nil)
-	if err != nil {
-		return err
-	}
-	r, err := c.AddPolicy(ctx, p)
-	if err != nil {
-		return err
-	}
-	return show(e.Out, format, r)
+	return engine.ReadPolicy(e.Stdin(cmd.Context()), file)
 }

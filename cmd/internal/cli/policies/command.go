@@ -22,7 +22,7 @@ func Command(e *env.Env) *cobra.Command {
 		Use: "policy", Short: "Add, show, choose and delete policies",
 		Long: "Add, show, choose and delete policies.\n\nPOLICY is a policy's id or its name.",
 	}
-	cmd.AddCommand(list(e), get(e), add(e), activate(e), remove(e), gates(e))
+	cmd.AddCommand(list(e), get(e), add(e), update(e), activate(e), remove(e), gates(e))
 	return cmd
 }
 
