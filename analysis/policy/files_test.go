@@ -47,6 +47,7 @@ func TestFiles(t *testing.T) {
 			fileOf("/usr/bin/chage", 0, bundle.TypeRegular, setuidMode, sumA),
 			fileOf("/var/mail", 0, bundle.TypeDirectory, setgidMode, ""),
 			fileOf("/unread", 0, bundle.TypeRegular, 600, ""),
+			{"location": object{"path": "/app/deleted.pem", "layerID": layers[0]}, "unknowns": []string{"secret search: a part is left out"}},
 		},
 		contents: []bundle.Search{searchOf("/app/mail.txt", 0, 2)("EMAIL"), searchOf("/app/mail.txt", 0, 5)("PHONE")},
 	}
