@@ -28,7 +28,7 @@ func newGuard(o Registry) (*guard, error) {
 		return nil, err
 	}
 	g := &guard{options: o, strict: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
+		Proxy:                 o.Proxy,
 		DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   10 * time.Second,

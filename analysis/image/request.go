@@ -1,6 +1,10 @@
 package image
 
-import "time"
+import (
+	"net/http"
+	"net/url"
+	"time"
+)
 
 // Request says which image to open and how to reach it.
 type Request struct {
@@ -34,6 +38,8 @@ type Registry struct {
 	PlainHTTP       []string      // authorities that may be spoken to without TLS
 	SkipVerify      []string      // authorities whose certificate is not checked
 	StallTimeout    time.Duration // how long a registry may stay silent before it is asked again; 0 is a minute
+
+	Proxy func(*http.Request) (*url.URL, error) // as http.ProxyFromEnvironment; nil goes without one
 }
 
 // Credential signs in to one registry: a user and a password, or a token.

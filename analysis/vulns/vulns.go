@@ -9,6 +9,8 @@ package vulns
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +30,8 @@ type Options struct {
 	TempDir string        // for what a match must spill; "" is the system's
 	Stall   time.Duration // a download without a byte for so long is given up; 0 is a minute
 	Limits  Limits
-	Now     func() time.Time // nil is time.Now
+	Now     func() time.Time                      // nil is time.Now
+	Proxy   func(*http.Request) (*url.URL, error) // as http.ProxyFromEnvironment; nil goes without one
 }
 
 // Limits bound what an import may cost. A zero field is its default.

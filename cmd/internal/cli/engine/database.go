@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io"
+	"net/http"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -52,7 +53,7 @@ func OpenDatabase(e *env.Env, dir, url string) (*vulns.Database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return vulns.Open(vulns.Options{Dir: dir, URL: url, CAFiles: e.Global.CAFiles, TempDir: temp, Now: e.Now})
+	return vulns.Open(vulns.Options{Dir: dir, URL: url, CAFiles: e.Global.CAFiles, Proxy: http.ProxyFromEnvironment, TempDir: temp, Now: e.Now})
 }
 
 // Assess draws the report of a bundle, in this process.

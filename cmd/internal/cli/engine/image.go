@@ -4,6 +4,7 @@
 package engine
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 
@@ -44,7 +45,7 @@ func registryOptions(e *env.Env) (image.Registry, error) {
 	if err != nil {
 		return image.Registry{}, err
 	}
-	o := image.Registry{DockerConfigDir: dockerConfig(e)}
+	o := image.Registry{DockerConfigDir: dockerConfig(e), Proxy: http.ProxyFromEnvironment}
 	for _, r := range all {
 		if r.Username != "" || r.Password != "" || r.Token != "" {
 			o.Credentials = append(o.Credentials, image.Credential{
