@@ -45,7 +45,6 @@ type Display struct {
 	out    io.Writer
 	screen *Screen // nil: a line a stage
 	quiet  bool
-	now    func() time.Time
 
 	mu     sync.Mutex
 	stages []*stage
@@ -54,17 +53,15 @@ type Display struct {
 }
 
 type stage struct {
-	name    string
-	note    string
-	started time.Time
-	items   []*Event
-	done    bool
+	name  string
+	note  string
+	items []*Event
 }
 
 // New shows events on standard error as the terminal and -q have it. Close
 // must be called before anything else is written to the terminal directly.
 func New(e *env.Env) *Display {
-	d := &Display{out: e.Err, quiet: e.Global.Quiet, now: e.Now}
+	d := &Display{out: e.Err, quiet: e.Global.Quiet}
 	screen, ok := e.Err.Writer.(*Screen)
 	if ok && !d.quiet && e.Getenv("TERM") != "dumb" {
 		d.screen = screen
@@ -80,7 +77,6 @@ func (d *Display) Update(ev Event) {
 	defer d.mu.Unlock()
 	s := d.stage(ev.Stage)
 	if ev.Item == "" {
-		s.done = ev.Finished
 		return
 	}
 	for _, item := range s.items {
@@ -130,7 +126,7 @@ func (d *Display) stage(name string) *stage {
 			return s
 		}
 	}
-	s := &stage{name: table.Clean(name), started: d.now()}
+	s := &stage{name: table.Clean(name)}
 	d.stages = append(d.stages, s)
 	if d.screen == nil && !d.quiet && what[name] != "" {
 		fmt.Fprintf(d.out, "%s: %s\n", s.name, what[name])
