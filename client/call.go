@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +39,8 @@ type body struct {
 	open      func() (io.ReadCloser, error)
 	length    int64 // -1 where unknown
 	mediaType string
-	encoding  string // as in "zstd"
+	encoding  string      // as in "zstd"
+	spent     func() bool // nothing can be sent once more; may be nil
 }
 
 // answer is a successful one.
@@ -55,6 +57,16 @@ func (c *Client) do(ctx context.Context, k call) error {
 
 // try makes a call once. A *failure says what another try could bring.
 func (c *Client) try(ctx context.Context, k call) error {
+	err := c.exchange(ctx, k)
+	var f *failure
+	if k.body != nil && k.body.spent != nil && errors.As(err, &f) && k.body.spent() {
+		f.again = false
+	}
+	return err
+}
+
+// exchange sends a call's request and takes its answer.
+func (c *Client) exchange(ctx context.Context, k call) error {
 	p := newPatience(ctx, c.timeout*time.Duration(max(k.patience, usual)))
 	defer p.stop()
 	req, err := c.request(p, k)
@@ -122,6 +134,7 @@ func (b *body) attach(req *http.Request, p *patience) error {
 		if err != nil {
 			return nil, err
 		}
+		context.AfterFunc(p.ctx, func() { r.Close() })
 		return &sending{r, p}, nil
 	}
 	r, err := open()

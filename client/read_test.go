@@ -1,12 +1,14 @@
 package client_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -140,6 +142,61 @@ func TestImportDatabase(t *testing.T) {
 				t.Errorf("database %v", db)
 			}
 		})
+	}
+}
+
+func TestImportDatabaseFromAStreamThatIsRefused(t *testing.T) {
+	s := newServer(t)
+	s.before = func(w http.ResponseWriter, r *http.Request, nth int) bool {
+		io.Copy(io.Discard, r.Body)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		io.WriteString(w, `{"error_type":"unavailable","message":"no space left","detail":{"hint":"free some"}}`)
+		return true
+	}
+	_, err := s.to(t).ImportDatabase(t.Context(), io.MultiReader(strings.NewReader("data")), "db.tar.zst", "")
+	if fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "no space left") || fault.Hint(err) != "free some" {
+		t.Errorf("%v; want what the server said", err)
+	}
+}
+
+// stalled gives a text, tells when it is asked for more, and then gives nothing.
+type stalled struct {
+	text  string
+	stall func()
+	end   chan struct{}
+}
+
+func (s *stalled) Read(p []byte) (int, error) {
+	if n := copy(p, s.text); n > 0 {
+		s.text = s.text[n:]
+		return n, nil
+	}
+	s.stall()
+	<-s.end
+	return 0, io.EOF
+}
+
+func TestImportDatabaseFromAStreamThatStandsStill(t *testing.T) {
+	s := newServer(t)
+	s.before = func(w http.ResponseWriter, r *http.Request, _ int) bool {
+		io.Copy(io.Discard, r.Body)
+		return true
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	stream := &stalled{text: "the beginning", stall: cancel, end: make(chan struct{})}
+	defer close(stream.end)
+	done := make(chan error, 1)
+	go func() {
+		_, err := s.to(t).ImportDatabase(ctx, stream, "db.tar.zst", "")
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the import does not end with its context")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/url"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/report"
@@ -44,7 +45,7 @@ func (c *Client) ImportDatabase(ctx context.Context, r io.Reader, name, checksum
 	defer s.release()
 	return get[report.Database](ctx, c, call{
 		doing: doing, method: post, route: wire.RouteDatabase, query: q, patience: slow,
-		body: &body{open: s.open, length: length, mediaType: "application/octet-stream"},
+		body: &body{open: s.open, spent: s.spent, length: length, mediaType: "application/octet-stream"},
 	})
 }
 
@@ -52,8 +53,8 @@ func (c *Client) ImportDatabase(ctx context.Context, r io.Reader, name, checksum
 type source struct {
 	r     io.Reader
 	start int64
-	back  bool // it can be put back to start
-	used  bool
+	back  bool        // it can be put back to start
+	used  atomic.Bool // it was begun, and cannot be put back
 
 	lock    sync.Mutex
 	current *reading
@@ -79,21 +80,27 @@ func (s *source) measure() (int64, error) {
 
 // open starts a reading, and ends the one before.
 func (s *source) open() (io.ReadCloser, error) {
-	s.release()
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	if s.used && !s.back {
+	if s.spent() {
 		return nil, fault.New(fault.Unavailable, "the connection broke off, and what was sent cannot be read again").
 			WithHint("send it from a file")
 	}
-	if s.back {
-		if _, err := s.r.(io.Seeker).Seek(s.start, io.SeekStart); err != nil {
-			return nil, err
-		}
+	if !s.back {
+		p := &piped{source: s}
+		p.out, p.in = io.Pipe()
+		return p, nil
+	}
+	s.release()
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if _, err := s.r.(io.Seeker).Seek(s.start, io.SeekStart); err != nil {
+		return nil, err
 	}
 	s.current = &reading{source: s}
 	return s.current, nil
 }
+
+// spent tells whether there is no second reading.
+func (s *source) spent() bool { return s.used.Load() }
 
 // release takes the reader away from a connection that may still hold it.
 func (s *source) release() {
@@ -102,7 +109,7 @@ func (s *source) release() {
 	s.current = nil
 }
 
-// reading is one reading of a source, by a connection.
+// reading is one reading of a file, by a connection.
 type reading struct{ source *source }
 
 var errReleased = errors.New("read after the end of the request")
@@ -113,8 +120,29 @@ func (r *reading) Read(b []byte) (int, error) {
 	if r.source.current != r {
 		return 0, errReleased
 	}
-	r.source.used = true
 	return r.source.r.Read(b)
 }
 
 func (r *reading) Close() error { return nil }
+
+// piped is the one reading of a stream. The stream may stand still for ever, and
+// net/http waits for reads of what it sends: Close ends them.
+type piped struct {
+	source *source
+	begin  sync.Once
+	out    *io.PipeReader
+	in     *io.PipeWriter
+}
+
+func (p *piped) Read(b []byte) (int, error) {
+	p.begin.Do(func() {
+		p.source.used.Store(true)
+		go func() {
+			_, err := io.Copy(p.in, p.source.r)
+			p.in.CloseWithError(err)
+		}()
+	})
+	return p.out.Read(b)
+}
+
+func (p *piped) Close() error { return p.out.Close() }
