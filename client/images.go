@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/tidepole/tidepole/formats/table"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -48,6 +49,9 @@ func (c *Client) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image, 
 	text(q, "analysis_status", f.Status)
 	text(q, "image_status", f.Record)
 	flag(q, "history", f.History)
+	if !f.AnalyzedSince.IsZero() {
+		q.Set("analyzed_since", f.AnalyzedSince.Format(time.RFC3339Nano))
+	}
 	l, err := get[wire.ImageList](ctx, c, call{doing: "list images", route: wire.RouteImages, query: q})
 	return l.Items, err
 }

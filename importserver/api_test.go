@@ -125,6 +125,7 @@ func TestOddRequests(t *testing.T) {
 		"check without tag":   {"GET", of(wire.RouteCheck), 400},
 		"unknown status":      {"GET", wire.RouteImages + "?analysis_status=done", 400},
 		"unknown record":      {"GET", wire.RouteImages + "?image_status=done", 400},
+		"not a time":          {"GET", wire.RouteImages + "?analyzed_since=yesterday", 400},
 		"history of all":      {"GET", wire.RouteImages + "?history=true", 400},
 		"tag of nothing":      {"GET", wire.RouteImages + "?full_tag=b:1", 404},
 		"id of nothing":       {"GET", wire.RouteImages + "?image_id=" + strings.Repeat("0", 64), 404},
@@ -162,6 +163,8 @@ func TestLists(t *testing.T) {
 		"failed":           {"?analysis_status=analysis_failed", nil},
 		"being deleted":    {"?image_status=deleting", nil},
 		"records of all":   {"?image_status=all", []int{3, 2, 1}},
+		"analysed since":   {"?analyzed_since=2020-01-01T00:00:00Z", []int{3, 2, 1}},
+		"not yet analysed": {"?analyzed_since=2999-01-01T00:00:00%2B02:00", nil},
 	} {
 		var list wire.ImageList
 		r.call("GET", wire.RouteImages+test.query, "", &list)

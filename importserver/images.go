@@ -43,7 +43,7 @@ func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image,
 		return nil, err
 	}
 	for _, i := range rows {
-		if f.Status == "" || f.Status == i.Status {
+		if (f.Status == "" || f.Status == i.Status) && !i.AnalyzedAt.Before(f.AnalyzedSince) {
 			list = append(list, record(i, tags[i.ID]))
 		}
 	}
@@ -61,6 +61,9 @@ func (a *Account) tagsOf(ctx context.Context, rows []store.Image) (map[int64][]s
 
 func queryOf(f wire.ImageFilter) (store.Query, error) {
 	q := store.Query{ImageID: canonicalID(f.ImageID)}
+	if f.FullTag == "" && f.ImageID == "" { // else an image of another status is "none of that status", not "not found"
+		q.Status = f.Status
+	}
 	switch {
 	case f.Status != "" && !statuses[f.Status]:
 		return q, fault.New(fault.Invalid, "there is no analysis status %.100q", f.Status)

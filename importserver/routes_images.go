@@ -38,9 +38,13 @@ func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	since, err := moment(r, "analyzed_since")
+	if err != nil {
+		return err
+	}
 	list, err := a.Images(r.Context(), wire.ImageFilter{
 		FullTag: q.Get("full_tag"), ImageID: q.Get("image_id"), Status: q.Get("analysis_status"),
-		Record: q.Get("image_status"), History: history,
+		Record: q.Get("image_status"), History: history, AnalyzedSince: since,
 	})
 	return give(w, wire.ImageList{Items: list}, err)
 }

@@ -14,7 +14,7 @@ func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, err := a.Policies(r.Context(), detail)
-	return give(w, wire.PolicyList{Items: list}, err)
+	return give(w, list, err)
 }
 
 func postPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {

@@ -107,6 +107,8 @@ type ImageFilter struct {
 	Status  string // of the analysis
 	Record  string // of the record: active (the default), all, deleting
 	History bool
+
+	AnalyzedSince time.Time // zero: whenever, and never too
 }
 
 // ImageRequest is the body of POST /images.

@@ -36,7 +36,7 @@ const (
 	RouteOperation  = "/v2/imports/images/{operation_id}" // GET; DELETE
 	RoutePart       = "/v2/imports/images/{operation_id}/{part}"
 
-	RoutePolicies = "/v2/policies"             // GET PolicyList; POST a policy
+	RoutePolicies = "/v2/policies"             // GET: all PolicyRecords; POST a policy
 	RoutePolicy   = "/v2/policies/{policy_id}" // GET; PUT PolicyRecord; DELETE
 
 	RouteDatabase       = "/v2/system/vulndb"        // GET report.Database; POST an archive, ?name=&checksum=
@@ -70,11 +70,6 @@ const (
 	RequestIDHeader = "Anchore-Request-Id" // [a-z0-9-]{1,64}; made by the server where absent
 	MessageHeader   = "Tidepole-Message"   // goes with KnownHeader: why nothing was changed
 )
-
-// PolicyList is the answer of GET /policies.
-type PolicyList struct {
-	Items []PolicyRecord `json:"items"`
-}
 
 // PolicyUpdate is the body of PUT /policies/{id}; a nil policy keeps it as it is.
 type PolicyUpdate = PolicyRecord
