@@ -126,8 +126,11 @@ func (a *Account) Upload(ctx context.Context, id, kind, mediaType string, r io.R
 // record notes an upload, if the operation still takes it.
 func (a *Account) record(ctx context.Context, tx *store.Tx, o store.Operation, p store.Part) (store.Part, error) {
 	now, err := tx.Operation(ctx, a.name, o.ID)
-	if err != nil || now.Status != wire.OperationPending {
-		return p, errors.Join(fault.New(fault.Conflict, "import operation %s ended during the upload", o.ID), err)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return p, err
+	}
+	if now.Status != wire.OperationPending {
+		return p, fault.New(fault.Conflict, "import operation %s ended during the upload", o.ID)
 	}
 	p, err = tx.AddOperationPart(ctx, o.ID, p)
 	if err != nil {

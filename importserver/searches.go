@@ -47,6 +47,9 @@ type grouping struct {
 }
 
 func (g *grouping) add(s bundle.Search) error {
+	if len(s.Matches) == 0 {
+		return nil
+	}
 	if g.places == nil {
 		g.places = map[string]map[string][]wire.SearchPlace{}
 	}

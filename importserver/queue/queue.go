@@ -98,12 +98,12 @@ func (q *Queue) Refresh(ctx context.Context, tx *store.Tx) (int64, error) {
 
 // Claim leases the next item to a worker; nil where there is none.
 func (q *Queue) Claim(ctx context.Context, worker string) (*Lease, error) {
-	now := q.Now()
-	if any, err := q.store.View().HasWork(ctx, now); err != nil || !any {
+	if any, err := q.store.View().HasWork(ctx, q.Now()); err != nil || !any {
 		return nil, wrap(err, "look for work")
 	}
 	l := &Lease{queue: q, token: rand.Text()}
 	err := q.store.InTx(ctx, func(tx *store.Tx) error {
+		now := q.Now() // the transaction may have waited
 		w, err := tx.ClaimWork(ctx, l.token, worker, now, now.Add(q.LeaseTime))
 		if err != nil {
 			return err

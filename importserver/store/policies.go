@@ -107,12 +107,24 @@ type Evaluation struct {
 	Result       report.Evaluation
 }
 
-// PutEvaluation keeps a verdict in place of an older one that rests on the same.
+// keptEvaluations is how many verdicts of one policy on an image under one tag
+// are kept: every new database makes another.
+const keptEvaluations = 100
+
+// PutEvaluation keeps a verdict in place of an older one that rests on the same,
+// and drops the oldest where there are too many.
 func (t *Tx) PutEvaluation(ctx context.Context, e Evaluation) error {
 	_, err := t.exec(ctx, `INSERT INTO evaluations (image, tag, policy, policy_digest, db_digest, evidence, at, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 		ON CONFLICT (image, tag, policy, policy_digest, db_digest, evidence) DO UPDATE SET at = excluded.at, body = excluded.body`,
 		e.Image, e.Tag, e.Policy, e.PolicyDigest, e.DBDigest, e.Evidence, micros(e.At), asJSON(e.Result))
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(ctx, `DELETE FROM evaluations WHERE image = $1 AND tag = $2 AND policy = $3 AND at < (
+			SELECT min(newest.at) FROM (SELECT at FROM evaluations
+				WHERE image = $1 AND tag = $2 AND policy = $3 ORDER BY at DESC LIMIT $4) newest)`,
+		e.Image, e.Tag, e.Policy, keptEvaluations)
 	return err
 }
 

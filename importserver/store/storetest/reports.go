@@ -151,6 +151,22 @@ func evaluations(t *testing.T, s *store.Store) {
 	if diff := cmp.Diff([]store.Evaluation{other, e}, got); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
+	later := other
+	for n := range 120 {
+		later.DBDigest, later.At = fmt.Sprint("d", n), start.Add(time.Duration(n+2)*time.Hour)
+		keep(later)
+	}
+	elsewhere := e
+	elsewhere.Tag = "u"
+	keep(elsewhere)
+	for tag, want := range map[string]int{"t": 100, "u": 1} {
+		got, err := s.View().Evaluations(t.Context(), i.ID, tag, "p", 1000)
+		if err != nil || len(got) != want {
+			t.Errorf("%d verdicts under tag %s are kept, %v; want %d", len(got), tag, err, want)
+		} else if tag == "t" && got[0].DBDigest != later.DBDigest {
+			t.Errorf("the newest verdict is of database %s", got[0].DBDigest)
+		}
+	}
 	for name, value := range map[string]string{"first": "", "then": "x"} {
 		if got, err := s.View().Setting(t.Context(), name); got != "" || err != nil {
 			t.Errorf("a setting that is not set: %q, %v", got, err)
