@@ -25,7 +25,7 @@ quick:
 	go run ./integration/tally ./formats/... ./client/... ./importserver/...
 
 lint:
-	test -z "$$(gofmt -l .)"
+	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "gofmt would change: $$bad" >&2; exit 1; }
 	go vet ./...
 
 clean:
