@@ -144,6 +144,10 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("added: %s", toJSON(t, p))
 	}
 	r.call("POST", wire.RoutePolicies, toJSON(t, testPolicy("mine")), nil) // the same again
+	var bare []wire.PolicyRecord                                           // without "items", as the contract has it
+	if r.call("GET", wire.RoutePolicies, "", &bare); len(bare) != 2 || bare[1].ID != "mine" || bare[1].Policy != nil {
+		t.Errorf("the list of policies: %+v", bare)
+	}
 	other := testPolicy("mine")
 	other.Name = "another"
 	for name, test := range map[string]struct {
