@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,24 +61,31 @@ func TestImageByItsDigestAlone(t *testing.T) {
 	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{})
 	spec := imagetest.Spec{Layers: []imagetest.Layer{{"etc/os-release": {Content: "ID=debian\nVERSION_ID=\"12\"\n"}}}}
 	index := r.Push(t, "team/app:1", imagetest.Index(t, spec))
-	s := newShell(t).with("TIDEPOLE_REGISTRY_AUTHORITY="+r.Host, "TIDEPOLE_REGISTRY_INSECURE_HTTP=true").serve()
-	name := r.Host + "/team/app@" + index
-	out := s.ok("image", "add", name, "--from", "registry", "--platform", "linux/amd64", "--wait")
-	digest := match(t, out, `(?m)^Digest: (sha256:[0-9a-f]{64})$`)
-	if digest == index || !strings.Contains(out, "Parent Digest: "+index+"\n") || strings.Contains(out, "Tag: ") {
-		t.Errorf("it is recorded as\n%s", out)
+	name, platform := r.Host+"/team/app@"+index, []string{"--platform", "linux/amd64"}
+	open := newShell(t).with("TIDEPOLE_REGISTRY_AUTHORITY="+r.Host, "TIDEPOLE_REGISTRY_INSECURE_HTTP=true")
+	var digest string
+	for what, from := range map[string][]string{"central": nil, "local": {"--from", "registry"}} {
+		t.Run(what, func(t *testing.T) {
+			s := open.serve()
+			out := s.ok(slices.Concat([]string{"image", "add", name, "--wait"}, platform, from)...)
+			digest = match(t, out, `(?m)^Digest: (sha256:[0-9a-f]{64})$`)
+			if digest == index || !strings.Contains(out, "Status: analyzed (active)\n") ||
+				!strings.Contains(out, "Parent Digest: "+index+"\n") || strings.Contains(out, "Tag: ") {
+				t.Errorf("it is recorded as\n%s", out)
+			}
+			var image wire.Image
+			decode(t, s.ok("image", "get", r.Host+"/team/app@"+digest, "-o", "json-raw"), &image)
+			if len(image.Detail) != 1 || image.Detail[0].FullDigest != r.Host+"/team/app@"+digest || image.Detail[0].FullTag != "" {
+				t.Errorf("its names are %+v", image.Detail)
+			}
+			match(t, s.ok("image", "list"), digest)
+			match(t, s.ok("image", "check", digest, "--tag", r.Host+"/team/app:1"), `(?m)^Evaluation: `)
+		})
 	}
-	var image wire.Image
-	decode(t, s.ok("image", "get", r.Host+"/team/app@"+digest, "-o", "json-raw"), &image)
-	if len(image.Detail) != 1 || image.Detail[0].FullDigest != r.Host+"/team/app@"+digest || image.Detail[0].FullTag != "" {
-		t.Errorf("its names are %+v", image.Detail)
-	}
-	match(t, s.ok("image", "list"), digest)
-	match(t, s.ok("image", "check", digest, "--tag", r.Host+"/team/app:1"), `(?m)^Evaluation: `)
-	match(t, s.ok("image", "check", name, "--local", "--from", "registry", "--platform", "linux/amd64"), `(?m)^Evaluation: `)
+	match(t, open.ok(append([]string{"image", "check", name, "--local", "--from", "registry"}, platform...)...), `(?m)^Evaluation: `)
 
 	evidence := filepath.Join(t.TempDir(), "evidence")
-	s.ok("image", "analyze", name, "--from", "registry", "--platform", "linux/amd64", "-o", evidence)
+	open.ok(append([]string{"image", "analyze", name, "--from", "registry", "-o", evidence}, platform...)...)
 	if got := newShell(t).serve().ok("import", evidence, "-o", "id"); got != digest+"\n" {
 		t.Errorf("imported from a file it is %q", got)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
 	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
-	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
 )
@@ -98,13 +97,9 @@ func addCentral(ctx context.Context, c *client.Client, o addOptions, name string
 	}
 	r := wire.ImageRequest{ImageType: "docker", Annotations: annotations}
 	encoded := base64.StdEncoding.EncodeToString(dockerfile)
-	switch {
-	case ref.Digest == "":
+	if ref.Digest == "" {
 		r.Source.Tag = &wire.TagSource{PullString: ref.FullTag(), Dockerfile: encoded, Platform: o.target.Platform}
-	case ref.Tag == "":
-		return wire.Receipt{}, fault.New(fault.Invalid, "%s has no tag to be recorded under", name).
-			WithHint("write it as repository:tag@%s", ref.Digest)
-	default:
+	} else {
 		r.Source.Digest = &wire.DigestSource{PullString: ref.FullDigest(ref.Digest), Tag: ref.FullTag(), Dockerfile: encoded, Platform: o.target.Platform}
 	}
 	return c.AddImage(ctx, r, options)
