@@ -36,6 +36,9 @@ run() {
 	"$tidepole" "$@"
 }
 
+# What the commands below remember of unfinished uploads goes there, too.
+export XDG_STATE_HOME="$dir/state"
+
 say "starting a server in $dir"
 TIDEPOLE_ADMIN_PASSWORD=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
 export TIDEPOLE_ADMIN_PASSWORD
