@@ -133,8 +133,9 @@ secret-search:
     ticket: 'TKT-[0-9]{12}'
 ` + "```" + `
 
-A file in the working folder is read like any other: where strangers may put files, name one
-with ` + "`-c`" + `, for it decides which server gets the password.
+A file that only lies in the working folder may be a stranger's. It is read, but where it says
+which server or registry is spoken to, that one gets no password from the environment or from
+elsewhere: name the file (` + "`-c`" + `), if you trust it.
 
 ## Passwords
 

@@ -21,6 +21,7 @@ const maxFile = 1 << 20
 // Config is a configuration file, or none, and the environment above it.
 type Config struct {
 	Path   string // the file that was read; "" where there is none
+	here   bool   // nobody named it: it lay in the working folder
 	lookup func(string) (string, bool)
 	viper  *viper.Viper
 	tree   map[string]any // the file as it is, its maps' keys in their own case
@@ -40,6 +41,7 @@ func Load(lookup func(string) (string, bool), path string) (*Config, error) {
 	for _, path := range Search(lookup) {
 		err := c.read(path)
 		if !errors.Is(err, fs.ErrNotExist) {
+			c.here = !filepath.IsAbs(path)
 			return c, err
 		}
 	}

@@ -49,6 +49,17 @@ const (
 // the file.
 func (c *Config) Outranks(key, other string) bool { return c.ranks[key] > c.ranks[other] }
 
+// Lured tells whether a file that only lies in the working folder, as a
+// stranger's may, says where a secret is to go that comes from elsewhere.
+func (c *Config) Lured(where string, secrets ...string) bool {
+	for _, secret := range secrets {
+		if c.here && c.ranks[where] == fromFile && c.ranks[secret] > fromFile {
+			return true
+		}
+	}
+	return false
+}
+
 func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 	s, ok := Describe(f)
 	switch {

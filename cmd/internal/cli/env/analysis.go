@@ -101,6 +101,10 @@ func (e *Env) Registries() ([]Registry, error) {
 	if err := e.Config.Decode(registriesKey, &all); err != nil {
 		return nil, err
 	}
+	if e.Config.Lured("registry.authority", "registry.password", "registry.token") {
+		return nil, fault.New(fault.Forbidden, "sign in at the registry %s: %s in the working folder names it, and its credentials are not from there", e.Analysis.Registry.Authority, e.Config.Path).
+			WithHint("if you trust the file, name it: -c %s or TIDEPOLE_CONFIG; else set TIDEPOLE_REGISTRY_AUTHORITY", e.Config.Path)
+	}
 	if one := e.Analysis.Registry; one != (Registry{}) {
 		all = append([]Registry{one}, all...)
 	}

@@ -73,6 +73,10 @@ func stateDir(e *env.Env) string {
 // password is the one given or, for the server of this machine's own user,
 // the one that the server generated.
 func password(e *env.Env) (string, error) {
+	if e.Config.Lured("url", "password", "password-file") {
+		return "", fault.New(fault.Forbidden, "sign in at %s: %s in the working folder names this server, and the password is not from there", e.Global.URL, e.Config.Path).
+			WithHint("if you trust the file, name it: -c %s or TIDEPOLE_CONFIG; else set --url or TIDEPOLE_URL", e.Config.Path)
+	}
 	switch {
 	case e.Global.PasswordFile != "" && (e.Global.Password == "" || e.Config.Outranks("password-file", "password")):
 		return ReadPassword(e.Global.PasswordFile)
