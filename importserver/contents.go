@@ -31,7 +31,8 @@ func contentType(syft string) string {
 	return strings.ToLower(syft)
 }
 
-// ContentTypes are the types of content that an image has.
+// ContentTypes are the types of content that an image has: what was not looked
+// for is none of them.
 func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, error) {
 	i, b, err := a.analyzedEvidence(ctx, digest)
 	if err != nil {
@@ -41,7 +42,10 @@ func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, er
 	if err != nil {
 		return nil, err
 	}
-	list := []string{"files"}
+	var list []string
+	if !i.Facts.NoFiles {
+		list = append(list, "files")
+	}
 	for _, t := range types {
 		list = append(list, contentType(t))
 	}
@@ -53,7 +57,7 @@ func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, er
 		}
 	}
 	slices.Sort(list)
-	return slices.Compact(list), nil
+	return append([]string{}, slices.Compact(list)...), nil
 }
 
 // Packages are an image's packages of one content type. A type that could be

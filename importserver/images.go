@@ -175,10 +175,13 @@ func optional(t time.Time) *time.Time {
 }
 
 func metadataOf(f store.Facts) wire.ImageMetadata {
-	return wire.ImageMetadata{
-		Arch: &f.Arch, Distro: &f.Distro, DistroVersion: &f.DistroVersion,
-		DockerfileMode: &f.DockerfileMode, ImageSize: &f.Size, LayerCount: &f.Layers,
+	m := wire.ImageMetadata{
+		Arch: &f.Arch, Distro: &f.Distro, DistroVersion: &f.DistroVersion, ImageSize: &f.Size, LayerCount: &f.Layers,
 	}
+	if f.DockerfileMode != "" {
+		m.DockerfileMode = &f.DockerfileMode
+	}
+	return m
 }
 
 func nameOf(t store.Tag) reference.Reference {

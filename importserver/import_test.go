@@ -156,6 +156,37 @@ func (r *running) readBack(digest string) {
 	}
 }
 
+func TestOnlyWhatIsThereIsListed(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	b, err := bundle.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Digest, b.Tags = digestOf(1), []string{"a:1"}
+	packages, _, _ := strings.Cut(document, ` "files": [`)
+	for kind, text := range map[bundle.Kind]string{
+		bundle.Packages: packages + `"source":{"type":"image"},"descriptor":{"name":"syft"},"schema":{"version":"16"}}`,
+		bundle.Manifest: `{"schemaVersion":2}`, bundle.ImageConfig: `{"os":"linux"}`,
+	} {
+		if err := b.WriteBytes(kind, "application/json", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.importOver(b, "")
+	i := r.await(b.Digest, wire.Analyzed)
+	if i.Content.Metadata.DockerfileMode != nil || i.ParentDigest != b.Digest {
+		t.Errorf("dockerfile mode and parent: %s", toJSON(t, i))
+	}
+	content, err := r.ContentTypes(t.Context(), b.Digest)
+	if diff := cmp.Diff([]string{"npm", "os"}, content); diff != "" || err != nil {
+		t.Errorf("content types: %v, %s", err, diff)
+	}
+	kinds, err := r.MetadataTypes(t.Context(), b.Digest)
+	if diff := cmp.Diff([]string{"config", "docker_history", "manifest"}, kinds); diff != "" || err != nil {
+		t.Errorf("metadata types: %v, %s", err, diff)
+	}
+}
+
 func TestKnownImageIsLeftAlone(t *testing.T) {
 	r := start(t, &engine{}, options(t.TempDir()))
 	first := newBundle(t, image{digest: digestOf(1), tags: []string{"a:1"}})

@@ -21,13 +21,14 @@ var metadataParts = map[string]bundle.Kind{
 
 const historyMetadata = "docker_history"
 
-// MetadataTypes are the types of metadata that an image has.
+// MetadataTypes are the types of metadata that an image has. A Dockerfile that is
+// only guessed is none: docker_history has what is known.
 func (a *Account) MetadataTypes(ctx context.Context, digest string) ([]string, error) {
 	_, b, err := a.analyzedEvidence(ctx, digest)
 	if err != nil {
 		return nil, err
 	}
-	list := []string{historyMetadata, "dockerfile"}
+	list := []string{historyMetadata}
 	for name, kind := range metadataParts {
 		if _, ok := b.Part(kind); ok {
 			list = append(list, name)

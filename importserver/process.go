@@ -134,7 +134,7 @@ func (s *Server) judge(ctx context.Context, i store.Image, b *bundle.Bundle, m r
 	}
 	return store.Evaluation{
 		Image: i.ID, Tag: tag, Policy: p.Policy.ID, PolicyDigest: p.Digest,
-		DBDigest: m.Database.Digest, Evidence: i.Evidence, At: s.now(), Result: e,
+		Database: m.Database, Evidence: i.Evidence, At: s.now(), Result: e,
 	}, nil
 }
 
@@ -151,7 +151,7 @@ func readEvidence(b *bundle.Bundle) (store.Facts, []store.Package, error) {
 	}
 	return store.Facts{
 		Arch: f.Arch, Distro: f.Distro, DistroVersion: f.DistroVersion, DockerfileMode: f.DockerfileMode,
-		Size: f.Size, Layers: len(f.Layers), Gaps: f.Gaps,
+		Size: f.Size, Layers: len(f.Layers), Gaps: f.Gaps, NoFiles: f.Files == 0,
 	}, packages, nil
 }
 

@@ -3,6 +3,7 @@ package importserver
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/fault"
@@ -113,7 +114,7 @@ func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest)
 	}
 	c := wire.Check{PolicyID: p.Policy.ID, Digest: digest, Tag: tag.FullTag(), Evaluations: []wire.Evaluation{}}
 	for _, v := range all {
-		c.Evaluations = append(c.Evaluations, wire.EvaluationOf(v.verdict.Result, p.Policy, v.database, r.Detail))
+		c.Evaluations = append(c.Evaluations, wire.EvaluationOf(v.Result, p.Policy, v.Database, r.Detail))
 	}
 	return c, nil
 }
@@ -130,14 +131,8 @@ func (a *Account) policyFor(ctx context.Context, id string) (store.Policy, error
 	return p, err
 }
 
-// evaluated is a verdict and the database that it rests on.
-type evaluated struct {
-	verdict  store.Evaluation
-	database report.Database
-}
-
 // evaluate gives the verdict that holds now, followed by older ones, newest first.
-func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, tag string, interactive bool) ([]evaluated, error) {
+func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, tag string, interactive bool) ([]store.Evaluation, error) {
 	r, err := s.store.View().Report(ctx, i.ID)
 	if err != nil {
 		return nil, err
@@ -148,27 +143,22 @@ func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, ta
 	}
 	now := -1
 	for n, v := range kept {
-		if v.PolicyDigest == p.Digest && v.DBDigest == r.Matches.Database.Digest && v.Evidence == i.Evidence {
+		if v.PolicyDigest == p.Digest && v.Database.Digest == r.Matches.Database.Digest && v.Evidence == i.Evidence {
 			now = n
 		}
 	}
-	if now < 0 || interactive || s.now().Sub(kept[now].At) > verdictLife {
-		v, err := s.evaluateNow(ctx, i, p, r.Matches, tag, interactive)
-		if err != nil {
-			return nil, err
-		}
-		if now >= 0 {
-			kept = append(kept[:now:now], kept[now+1:]...)
-		}
-		kept, now = append([]store.Evaluation{v}, kept...), 0
+	// An older verdict that holds again is made anew, so that the newest is what holds.
+	if now == 0 && !interactive && s.now().Sub(kept[0].At) <= verdictLife {
+		return kept, nil
 	}
-	all := []evaluated{{kept[now], r.Matches.Database}}
-	for n, v := range kept {
-		if n != now {
-			all = append(all, evaluated{v, report.Database{Present: v.DBDigest != "", Digest: v.DBDigest}})
-		}
+	v, err := s.evaluateNow(ctx, i, p, r.Matches, tag, interactive)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
+	if now >= 0 {
+		kept = slices.Delete(kept, now, now+1)
+	}
+	return append([]store.Evaluation{v}, kept...), nil
 }
 
 // evaluateNow judges an image by a policy and keeps the verdict, unless it is

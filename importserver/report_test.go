@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/report"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -61,7 +63,7 @@ func TestNewDatabaseHasAllAssessedAnew(t *testing.T) {
 	r := analysed(t, e)
 	for _, name := range []string{"one", "two"} {
 		var d report.Database
-		r.call("POST", wire.RouteDatabase+"?name=db.tar", name, &d)
+		r.call("POST", wire.RouteDatabase+"?name="+name+".tar", name, &d)
 		for range 500 {
 			if v := r.vulnerabilities(); v.Database.Digest == "sha256:"+name {
 				break
@@ -80,8 +82,13 @@ func TestNewDatabaseHasAllAssessedAnew(t *testing.T) {
 	if err != nil || i.Status != wire.Analyzed || len(i.StatusDetail) != 3 {
 		t.Errorf("the image left its status: %s, %v", toJSON(t, i), err)
 	}
-	if c := r.check(wire.CheckRequest{History: true}); len(c.Evaluations) != 3 {
-		t.Errorf("history: %s", toJSON(t, c))
+	c := r.check(wire.CheckRequest{History: true})
+	var sources []string
+	for _, v := range c.Evaluations {
+		sources = append(sources, v.Database.Source)
+	}
+	if diff := cmp.Diff([]string{"two.tar", "one.tar", ""}, sources); diff != "" {
+		t.Errorf("the databases of the history: %s", diff)
 	}
 	e.now.Digest = "sha256:put there while nobody looked"
 	r.stop()

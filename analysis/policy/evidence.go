@@ -110,7 +110,7 @@ func (e *Evidence) collectFacts(_ context.Context, b *bundle.Bundle) error {
 		return err
 	}
 	e.Facts = facts
-	if facts.DockerfileMode == bundle.DockerfileGuessed && len(facts.History) == 0 && !hasRuntime(b) {
+	if facts.DockerfileMode == "" && !hasRuntime(b) {
 		e.lacks(Dockerfile, "no Dockerfile was given, and the image's configuration has neither history nor settings to reconstruct one from")
 	}
 	return nil

@@ -29,7 +29,7 @@ type Facts struct {
 	Layers         []Layer
 	History        []History
 	Dockerfile     string // as given, or reconstructed from the history
-	DockerfileMode string // DockerfileActual, DockerfileGuessed
+	DockerfileMode string // DockerfileActual, DockerfileGuessed; "" where there is no history to guess from
 
 	User         string
 	ExposedPorts []string // as in "8080/tcp", sorted
@@ -157,7 +157,10 @@ func (b *Bundle) dockerfileFacts(f *Facts) error {
 		f.Dockerfile, f.DockerfileMode = string(data), DockerfileActual
 		return err
 	}
-	f.Dockerfile, f.DockerfileMode = guessDockerfile(f.History), DockerfileGuessed
+	f.Dockerfile = guessDockerfile(f.History)
+	if len(f.History) > 0 {
+		f.DockerfileMode = DockerfileGuessed
+	}
 	return nil
 }
 

@@ -46,6 +46,7 @@ type Facts struct {
 	Size           int64  `json:"size"`
 	Layers         int    `json:"layers"`
 	Gaps           int    `json:"gaps"`
+	NoFiles        bool   `json:"no_files,omitempty"` // the document lists packages only
 }
 
 const imageColumns = `i.id, i.account, i.digest, i.parent_digest, i.image_id, i.annotations, i.request, i.status,

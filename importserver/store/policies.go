@@ -101,7 +101,7 @@ type Evaluation struct {
 	Tag          string
 	Policy       string // its id
 	PolicyDigest string
-	DBDigest     string
+	Database     report.Database // what its matches were made with
 	Evidence     string
 	At           time.Time
 	Result       report.Evaluation
@@ -114,10 +114,10 @@ const keptEvaluations = 100
 // PutEvaluation keeps a verdict in place of an older one that rests on the same,
 // and drops the oldest where there are too many.
 func (t *Tx) PutEvaluation(ctx context.Context, e Evaluation) error {
-	_, err := t.exec(ctx, `INSERT INTO evaluations (image, tag, policy, policy_digest, db_digest, evidence, at, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
-		ON CONFLICT (image, tag, policy, policy_digest, db_digest, evidence) DO UPDATE SET at = excluded.at, body = excluded.body`,
-		e.Image, e.Tag, e.Policy, e.PolicyDigest, e.DBDigest, e.Evidence, micros(e.At), asJSON(e.Result))
+	_, err := t.exec(ctx, `INSERT INTO evaluations (image, tag, policy, policy_digest, db_digest, db, evidence, at, body)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		ON CONFLICT (image, tag, policy, policy_digest, db_digest, evidence) DO UPDATE SET db = excluded.db, at = excluded.at, body = excluded.body`,
+		e.Image, e.Tag, e.Policy, e.PolicyDigest, e.Database.Digest, asJSON(e.Database), e.Evidence, micros(e.At), asJSON(e.Result))
 	if err != nil {
 		return err
 	}
@@ -132,18 +132,26 @@ func (t *Tx) PutEvaluation(ctx context.Context, e Evaluation) error {
 // first, at most limit.
 func (t *Tx) Evaluations(ctx context.Context, image int64, tag, policy string, limit int) ([]Evaluation, error) {
 	var all []Evaluation
-	err := t.each(ctx, `SELECT policy_digest, db_digest, evidence, at, body FROM evaluations
+	err := t.each(ctx, `SELECT policy_digest, db_digest, db, evidence, at, body FROM evaluations
 		WHERE image = $1 AND tag = $2 AND policy = $3 ORDER BY at DESC LIMIT $4`, []any{image, tag, policy, limit},
 		func(rows *sql.Rows) error {
 			e := Evaluation{Image: image, Tag: tag, Policy: policy}
 			var at int64
-			var body string
-			if err := rows.Scan(&e.PolicyDigest, &e.DBDigest, &e.Evidence, &at, &body); err != nil {
+			var digest, db, body string
+			if err := rows.Scan(&e.PolicyDigest, &digest, &db, &e.Evidence, &at, &body); err != nil {
 				return err
 			}
-			e.At = fromMicros(at)
+			e.At, e.Database = fromMicros(at), report.Database{Present: digest != "", Digest: digest}
+			if db != "" {
+				if err := json.Unmarshal([]byte(db), &e.Database); err != nil {
+					return fmt.Errorf("read the database of a verdict: %w", err)
+				}
+			}
+			if err := json.Unmarshal([]byte(body), &e.Result); err != nil {
+				return fmt.Errorf("read a verdict: %w", err)
+			}
 			all = append(all, e)
-			return json.Unmarshal([]byte(body), &all[len(all)-1].Result)
+			return nil
 		})
 	return all, err
 }

@@ -135,9 +135,13 @@ func policies(t *testing.T, s *store.Store) {
 	}
 }
 
+func database(digest string) report.Database {
+	return report.Database{Present: true, SchemaVersion: "v6", Built: start, Digest: digest, Source: "s"}
+}
+
 func evaluations(t *testing.T, s *store.Store) {
 	i := put(t, s, "one")
-	e := store.Evaluation{Image: i.ID, Tag: "t", Policy: "p", PolicyDigest: "1", DBDigest: "d", Evidence: "e", At: start, Result: report.Evaluation{PolicyID: "p", Status: report.Pass}}
+	e := store.Evaluation{Image: i.ID, Tag: "t", Policy: "p", PolicyDigest: "1", Database: database("d"), Evidence: "e", At: start, Result: report.Evaluation{PolicyID: "p", Status: report.Pass}}
 	keep := func(e store.Evaluation) {
 		in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.PutEvaluation(ctx, e) })
 	}
@@ -153,7 +157,7 @@ func evaluations(t *testing.T, s *store.Store) {
 	}
 	later := other
 	for n := range 120 {
-		later.DBDigest, later.At = fmt.Sprint("d", n), start.Add(time.Duration(n+2)*time.Hour)
+		later.Database, later.At = database(fmt.Sprint("d", n)), start.Add(time.Duration(n+2)*time.Hour)
 		keep(later)
 	}
 	elsewhere := e
@@ -163,8 +167,8 @@ func evaluations(t *testing.T, s *store.Store) {
 		got, err := s.View().Evaluations(t.Context(), i.ID, tag, "p", 1000)
 		if err != nil || len(got) != want {
 			t.Errorf("%d verdicts under tag %s are kept, %v; want %d", len(got), tag, err, want)
-		} else if tag == "t" && got[0].DBDigest != later.DBDigest {
-			t.Errorf("the newest verdict is of database %s", got[0].DBDigest)
+		} else if tag == "t" && got[0].Database != later.Database {
+			t.Errorf("the newest verdict is of database %s", got[0].Database.Digest)
 		}
 	}
 	for name, value := range map[string]string{"first": "", "then": "x"} {
