@@ -7,7 +7,6 @@ package table
 import (
 	"encoding/csv"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/mattn/go-runewidth"
@@ -17,7 +16,10 @@ import (
 type Column struct {
 	Name   string
 	Shrink bool // may be cut short where the table is wider than the terminal
+	Wrap   bool // goes on in further lines where the table is wider than the terminal
 	Right  bool // aligned to the right
+	Max    int  // as text no wider than that; 0: as wide as it is
+	Drop   int  // left out where there is no room otherwise, the highest first; 0: never
 }
 
 // Table is a heading and its rows.
@@ -25,9 +27,6 @@ type Table struct {
 	columns []Column
 	rows    [][]string
 }
-
-// minimum is the width below which a column that may shrink is not cut.
-const minimum = 12
 
 // gap stands between columns.
 const gap = "  "
@@ -50,15 +49,19 @@ func (t *Table) Row(cells ...string) {
 func (t *Table) Len() int { return len(t.rows) }
 
 // Write writes the heading in capitals and the rows, aligned. Where width is
-// above 0, columns that may shrink are cut to fit it.
+// above 0, columns are cut, wrapped or left out to fit it, as they allow; where
+// that is not enough, each row is written as lines of "Name: value".
 func (t *Table) Write(w io.Writer, width int) error {
-	widths := t.widths(width)
+	l, fits := t.layout(width)
+	if !fits {
+		return t.blocks(w, width)
+	}
 	heads := make([]string, len(t.columns))
 	for i, c := range t.columns {
 		heads[i] = strings.ToUpper(c.Name)
 	}
 	for _, row := range append([][]string{heads}, t.rows...) {
-		if _, err := io.WriteString(w, t.line(row, widths)); err != nil {
+		if _, err := io.WriteString(w, t.lines(row, l)); err != nil {
 			return err
 		}
 	}
@@ -78,47 +81,51 @@ func (t *Table) CSV(w io.Writer) error {
 	return out.WriteAll(t.rows)
 }
 
-func (t *Table) widths(limit int) []int {
-	widths := make([]int, len(t.columns))
-	total := len(gap) * (len(t.columns) - 1)
-	for i, c := range t.columns {
-		widths[i] = runewidth.StringWidth(c.Name)
-		for _, row := range t.rows {
-			widths[i] = max(widths[i], runewidth.StringWidth(row[i]))
+// lines are a row: one line, or more where a cell is wrapped.
+func (t *Table) lines(row []string, l layout) string {
+	cells, height := make([][]string, len(l.columns)), 1
+	for n, i := range l.columns {
+		cells[n] = []string{runewidth.Truncate(row[i], l.widths[n], "…")}
+		if t.columns[i].Wrap {
+			cells[n] = wrap(row[i], l.widths[n], l.widths[n])
 		}
-		total += widths[i]
+		height = max(height, len(cells[n]))
 	}
-	if limit > 0 {
-		t.shrink(widths, total-limit)
-	}
-	return widths
-}
-
-// shrink takes excess from the widest columns that may give.
-func (t *Table) shrink(widths []int, excess int) {
-	for ; excess > 0; excess-- {
-		widest := -1
-		for i, c := range t.columns {
-			if c.Shrink && widths[i] > minimum && (widest < 0 || widths[i] > widths[widest]) {
-				widest = i
+	var b strings.Builder
+	for line := range height {
+		parts := make([]string, len(cells))
+		for n, i := range l.columns {
+			text := ""
+			if line < len(cells[n]) {
+				text = cells[n][line]
+			}
+			if t.columns[i].Right {
+				parts[n] = runewidth.FillLeft(text, l.widths[n])
+			} else {
+				parts[n] = runewidth.FillRight(text, l.widths[n])
 			}
 		}
-		if widest < 0 {
-			return
-		}
-		widths[widest]--
+		b.WriteString(strings.TrimRight(strings.Join(parts, gap), " ") + "\n")
 	}
+	return b.String()
 }
 
-func (t *Table) line(row []string, widths []int) string {
-	cells := slices.Clone(row)
-	for i, c := range t.columns {
-		cells[i] = runewidth.Truncate(cells[i], widths[i], "…")
-		if c.Right {
-			cells[i] = runewidth.FillLeft(cells[i], widths[i])
-		} else {
-			cells[i] = runewidth.FillRight(cells[i], widths[i])
+// blocks writes each row as lines of "Name: value", an empty line between rows.
+// Nothing is cut; a value that is too wide goes on in an indented line.
+func (t *Table) blocks(w io.Writer, width int) error {
+	for n, row := range t.rows {
+		var b strings.Builder
+		if n > 0 {
+			b.WriteByte('\n')
+		}
+		for i, c := range t.columns {
+			if row[i] != "" {
+				b.WriteString(strings.Join(Wrap(c.Name+": "+row[i], width, gap), "\n") + "\n")
+			}
+		}
+		if _, err := io.WriteString(w, b.String()); err != nil {
+			return err
 		}
 	}
-	return strings.TrimRight(strings.Join(cells, gap), " ") + "\n"
+	return nil
 }
