@@ -1,7 +1,9 @@
 package images
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,10 +45,11 @@ func (j judgement) show(e *env.Env, format string, o checkOptions) error {
 	case output.JSON, output.JSONRaw:
 		return output.WriteJSON(e.Out, format, j.check)
 	case output.CSV:
-		return findings(j.latest()).CSV(e.Out)
+		return findings(j.latest(), true).CSV(e.Out)
 	}
+	latest := j.latest()
 	if !o.history {
-		return j.showOne(e, o, j.latest())
+		return j.showOne(e, o, latest)
 	}
 	for i, evaluation := range j.check.Evaluations {
 		if i > 0 {
@@ -54,7 +57,11 @@ func (j judgement) show(e *env.Env, format string, o checkOptions) error {
 				return err
 			}
 		}
-		if err := j.showOne(e, o, evaluation); err != nil {
+		current := j
+		if !evaluation.Time.Equal(latest.Time) {
+			current.gaps = 0 // those of the evidence there is now
+		}
+		if err := current.showOne(e, o, evaluation); err != nil {
 			return err
 		}
 	}
@@ -75,7 +82,7 @@ func (j judgement) showOne(e *env.Env, o checkOptions, v wire.Evaluation) error 
 	if v.Database.Present {
 		l.Add("Database", "%s", databaseText(e, v.Database))
 	} else {
-		l.Add("Database", "no vulnerability database: vulnerabilities were not looked for")
+		l.Add("Database", "none: vulnerabilities were not looked for")
 	}
 	if j.gaps > 0 {
 		l.Add("Gaps", "%s", gaps(j.gaps))
@@ -91,22 +98,46 @@ func (j judgement) showOne(e *env.Env, o checkOptions, v wire.Evaluation) error 
 		return l.Err()
 	}
 	l.Blank()
-	return findings(v).Write(e.Out, e.Out.Columns())
+	return findings(v, e.Global.Verbose > 0).Write(e.Out, e.Out.Columns())
 }
 
-// findings are the firings of the policy's rules, as a table.
-func findings(v wire.Evaluation) *table.Table {
-	t := table.New(table.Column{Name: "Gate"}, table.Column{Name: "Trigger"},
-		table.Column{Name: "Description", Shrink: true}, table.Column{Name: "Status"})
+// weights order findings: what decides over the verdict first.
+var weights = map[string]int{report.Stop: 0, report.Warn: 1, report.Go: 2}
+
+// findings are the firings of the policy's rules, as a table; ids adds what
+// allowlists name them by.
+func findings(v wire.Evaluation, ids bool) *table.Table {
+	columns := []table.Column{{Name: "Gate"}, {Name: "Trigger"}, {Name: "Description", Wrap: true}, {Name: "Status"}}
+	if ids {
+		columns = append(columns, table.Column{Name: "Trigger ID"})
+	}
+	t := table.New(columns...)
 	if v.Details == nil {
 		return t
 	}
-	for _, f := range v.Details.Findings {
+	for _, f := range ordered(v.Details.Findings) {
 		status := f.Action
 		if f.Allowlisted {
 			status += " (allowlisted)"
 		}
-		t.Row(f.Gate, f.Trigger, f.Message, status)
+		t.Row(f.Gate, f.Trigger, f.Message, status, f.TriggerID)
 	}
 	return t
+}
+
+// ordered are the findings by weight; those set aside come last.
+func ordered(findings []report.Finding) []report.Finding {
+	findings = slices.Clone(findings)
+	slices.SortStableFunc(findings, func(a, b report.Finding) int {
+		if a.Allowlisted != b.Allowlisted {
+			if b.Allowlisted {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(
+			cmp.Compare(weights[a.Action], weights[b.Action]), cmp.Compare(a.Gate, b.Gate),
+			cmp.Compare(a.Trigger, b.Trigger), cmp.Compare(a.Message, b.Message))
+	})
+	return findings
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -110,7 +111,7 @@ func noDatabase(e *env.Env, db report.Database) error {
 // sayDatabase tells which database a result rests on.
 func sayDatabase(e *env.Env, db report.Database) { e.Say("database: %s", databaseText(e, db)) }
 
-// databaseText is a database's identity and age.
+// databaseText is a database's identity and age, as far as they are known.
 func databaseText(e *env.Env, db report.Database) string {
 	if !db.Present {
 		if db.Error != "" {
@@ -118,7 +119,17 @@ func databaseText(e *env.Env, db report.Database) string {
 		}
 		return "none"
 	}
-	return fmt.Sprintf("%s built %s (%s old), %s", db.SchemaVersion, output.Time(db.Built), output.Ago(e.Now().Sub(db.Built)), db.Digest)
+	var parts []string
+	if db.SchemaVersion != "" {
+		parts = append(parts, db.SchemaVersion)
+	}
+	if !db.Built.IsZero() {
+		parts = append(parts, fmt.Sprintf("built %s (%s old)", output.Time(db.Built), output.Ago(e.Now().Sub(db.Built))))
+	}
+	if db.Digest != "" {
+		parts = append(parts, db.Digest)
+	}
+	return strings.Join(parts, ", ")
 }
 
 var severities = map[string]int{"Critical": 0, "High": 1, "Medium": 2, "Low": 3, "Negligible": 4, "Unknown": 5}
@@ -132,7 +143,7 @@ func vulnerabilityRows(items []wire.Vulnerability, description, wide bool) *tabl
 			cmp.Compare(a.PackageVersion, b.PackageVersion), cmp.Compare(a.PackagePath, b.PackagePath))
 	})
 	columns := []table.Column{{Name: "ID"}, {Name: "Severity"}, {Name: "Package", Shrink: true}, {Name: "Version", Shrink: true},
-		{Name: "Type"}, {Name: "Fix", Shrink: true}, {Name: "KEV"}, {Name: "Risk", Right: true}}
+		{Name: "Type", Drop: 3}, {Name: "Fix", Shrink: true}, {Name: "KEV", Drop: 1}, {Name: "Risk", Right: true, Drop: 2}}
 	if wide {
 		columns = append(columns, table.Column{Name: "Path"}, table.Column{Name: "Feed Group"}, table.Column{Name: "Will Not Fix"}, table.Column{Name: "URL"})
 	}
