@@ -31,6 +31,7 @@ type Options struct {
 
 	Progress func(Progress) // may be nil
 	Notify   func(Notice)   // may be nil; told of what went wrong and was got over
+	Trace    func(Trace)    // may be nil; told of every request, from any goroutine
 }
 
 // Progress is how much of one part has been sent.
@@ -82,6 +83,9 @@ func New(o Options) (*Client, error) {
 		timeout: o.Timeout, retry: o.Retry.withDefaults(),
 		progress: o.Progress, notify: o.Notify,
 		http: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
+	}
+	if o.Trace != nil {
+		c.http.Transport = traced{transport, o.Trace}
 	}
 	if o.Username != "" || o.Password != "" {
 		c.user = url.UserPassword(o.Username, o.Password)

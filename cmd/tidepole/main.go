@@ -49,7 +49,7 @@ func process() *env.Env {
 	return &env.Env{
 		Args: os.Args[1:], In: os.Stdin, InTTY: term.IsTerminal(int(os.Stdin.Fd())),
 		Out: stdout(), Err: stderr(),
-		Lookup: os.LookupEnv, Setenv: os.Setenv, Now: time.Now,
+		Lookup: os.LookupEnv, Environ: os.Environ, Setenv: os.Setenv, Now: time.Now,
 		Version: build(),
 	}
 }

@@ -146,7 +146,7 @@ func TestImageFromAddToDelete(t *testing.T) {
 	})
 	t.Run("added again", func(t *testing.T) {
 		r := s.run("image", "add", "example.com/app:1", "--from", "oci-dir:"+dir, "-o", "id")
-		if r.code != 0 || r.out != digest+"\n" || !strings.Contains(r.err, "nothing was changed") {
+		if r.code != 0 || r.out != digest+"\n" || !strings.Contains(r.err, "the evidence was left as it is") {
 			t.Errorf("%+v", r)
 		}
 	})

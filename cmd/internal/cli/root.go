@@ -11,6 +11,7 @@ import (
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/exit"
 	"github.com/tidepole/tidepole/cmd/internal/cli/images"
+	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/policies"
 	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
 	"github.com/tidepole/tidepole/cmd/internal/cli/serve"
@@ -34,12 +35,14 @@ Settings come from flags, from the environment (TIDEPOLE_…), and from a file;
 func Tree(e *env.Env) (*cobra.Command, *pflag.FlagSet) {
 	root := &cobra.Command{
 		Use: "tidepole", Short: "Analyse container images, and judge them", Long: about,
-		SilenceErrors: true, SilenceUsage: true,
+		SilenceErrors: true, SilenceUsage: true, Version: e.Version.Number,
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetHelpCommand(helpCommand())
 	root.SetIn(e.In)
 	root.SetOut(e.Out)
 	root.SetErr(e.Err)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{badFlag(err)} })
 	global(root.PersistentFlags(), e)
 	settings := hidden(e)
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +65,7 @@ func global(fs *pflag.FlagSet, e *env.Env) {
 	fs.StringVar(&g.PasswordFile, "password-file", "", "`FILE` whose first line is the password")
 	fs.StringVar(&g.Account, "account", "", "account to act for, for administrators")
 	fs.StringArrayVar(&g.CAFiles, "ca-file", nil, "PEM `FILE` of certificates to trust besides the system's, for the server and the vulnerability database (repeatable)")
-	fs.DurationVar(&g.Timeout, "request-timeout", 0, "how long the server may be silent (default 1m)")
+	config.Duration(fs, &g.Timeout, "request-timeout", 0, "how long the server may be silent (default 1m)")
 	fs.StringVarP(&g.Format, "output", "o", "", "output format; each command says which it has")
 	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show errors and the result only")
 	fs.CountVarP(&g.Verbose, "verbose", "v", "log more to standard error (-vv: everything)")
@@ -108,11 +111,44 @@ func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 	if err := e.Config.Fill(settings); err != nil {
 		return err
 	}
+	if err := ownOutput(cmd); err != nil {
+		return err
+	}
+	output.Settle(cmd, &e.Global.Format)
+	warnUnknown(e, cmd.Root(), settings)
 	e.Log = slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: level(e, cmd)}))
 	if e.Config.Path != "" {
 		e.Log.Debug("configuration", "file", e.Config.Path)
 	}
 	return nil
+}
+
+// ownOutput refuses -o for a command that has no result to format.
+func ownOutput(cmd *cobra.Command) error {
+	f := cmd.Flags().Lookup("output")
+	if f == nil || !f.Changed || cmd.HasSubCommands() || f != cmd.InheritedFlags().Lookup("output") {
+		return nil
+	}
+	return fault.New(fault.Invalid, "%s has no output formats: -o does not go with it", cmd.CommandPath())
+}
+
+// warnUnknown tells of variables that look like settings and are none.
+func warnUnknown(e *env.Env, root *cobra.Command, settings *pflag.FlagSet) {
+	if e.Environ == nil {
+		return
+	}
+	known := []string{config.Prefix + "CONFIG"}
+	for _, f := range flags(root, settings) {
+		s, _ := config.Describe(f)
+		known = append(known, s.Env...)
+	}
+	for _, u := range config.UnknownEnv(e.Environ(), known) {
+		if u.Near != "" {
+			e.Say("warning: no setting is called %s; did you mean %s?", u.Name, u.Near)
+			continue
+		}
+		e.Say("warning: no setting is called %s; tidepole config -o json shows them all", u.Name)
+	}
 }
 
 // onlyHelps tells the commands that help with the others: a broken file must not
@@ -145,7 +181,7 @@ func wrapUsage(cmd *cobra.Command) {
 	if args := cmd.Args; args != nil {
 		cmd.Args = func(cmd *cobra.Command, values []string) error {
 			if err := args(cmd, values); err != nil {
-				return fault.New(fault.Invalid, "%s: %w", cmd.CommandPath(), err).WithHint("usage: %s", cmd.UseLine())
+				return wrongCount(cmd, values)
 			}
 			return nil
 		}

@@ -72,7 +72,7 @@ func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 	for _, name := range s.Env {
 		if value, ok := c.lookup(name); ok && value != "" {
 			c.ranks[s.Key] = fromEnvironment
-			return "environment " + name, invalid(set(f, value), s, "environment "+name, value)
+			return "environment " + name, invalid(set(f, value), f, s, "environment "+name, value)
 		}
 	}
 	if raw := c.viper.Get(s.Key); raw != nil {
@@ -80,12 +80,12 @@ func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 		origin := "file " + c.Path
 		values := c.values(s.Key, raw)
 		if list, ok := f.Value.(pflag.SliceValue); ok {
-			return origin, invalid(list.Replace(values), s, origin, strings.Join(values, ","))
+			return origin, invalid(list.Replace(values), f, s, origin, strings.Join(values, ","))
 		}
 		if len(values) != 1 {
 			return "", fault.New(fault.Invalid, "%s: %s takes one value, not a list", origin, s.Key)
 		}
-		return origin, invalid(f.Value.Set(values[0]), s, origin, values[0])
+		return origin, invalid(f.Value.Set(values[0]), f, s, origin, values[0])
 	}
 	return "default", nil
 }
@@ -122,14 +122,25 @@ func (c *Config) values(key string, raw any) []string {
 	return values
 }
 
-func invalid(err error, s Setting, origin, value string) error {
+func invalid(err error, f *pflag.Flag, s Setting, origin, value string) error {
 	if err == nil {
 		return nil
 	}
 	if s.Secret {
 		return fault.New(fault.Invalid, "%s: %s cannot be used", origin, s.Key)
 	}
+	if must := Wanted(f); must != "" {
+		return fault.New(fault.Invalid, "%s: %q cannot be %s, which is %s", origin, value, s.Key, must)
+	}
 	return fault.New(fault.Invalid, "%s: %q cannot be %s: %w", origin, value, s.Key, err)
+}
+
+// Wanted says what a flag's value must be, where it is no text.
+func Wanted(f *pflag.Flag) string { return wanted[f.Value.Type()] }
+
+var wanted = map[string]string{
+	"bool": "true or false", "duration": "a duration like 30m, and not negative", "age": "a time span like 5d or 36h, and not negative",
+	"int": "a whole number", "int64": "a whole number", "count": "a whole number",
 }
 
 func text(f *pflag.Flag) string {

@@ -88,6 +88,9 @@ func (t *Target) place(name string) (place, error) {
 	if (err == nil && !info.IsDir()) || strings.HasSuffix(t.From, ".json") {
 		return place{document: t.From, name: name}, nil
 	}
+	if err == nil {
+		return place{}, fault.New(fault.Invalid, "--from %q is a folder", t.From).WithHint("--from oci-dir:%s, if it is an OCI layout", t.From)
+	}
 	return place{}, fault.New(fault.Invalid, "--from %q is neither a source nor a file", t.From).
 		WithHint("sources are %s, each alone or with :NAME or :PATH; or give a syft JSON file, or - for standard input", strings.Join(SourceNames(), ", "))
 }
@@ -120,7 +123,17 @@ func (t *Target) Analyze(ctx context.Context, e *env.Env, name string, display *
 		return nil, err
 	}
 	req.Image = image.Request{Reference: at.reference, Source: at.source, Platform: t.Platform, Options: images}
-	return analysis.Analyze(ctx, req, o)
+	spent := stages{now: e.Now}
+	if show := o.Progress; show != nil {
+		o.Progress = func(p image.Progress) { spent.see(p); show(p) }
+	}
+	b, err := analysis.Analyze(ctx, req, o)
+	if err != nil {
+		return nil, err
+	}
+	spent.log(e.Log)
+	e.Log.Info("image analysed", "source", b.Source, "digest", b.Digest)
+	return b, nil
 }
 
 func (t *Target) fromDocument(ctx context.Context, e *env.Env, path string, req analysis.Request, o analysis.Options) (*bundle.Bundle, error) {
@@ -134,6 +147,10 @@ func (t *Target) fromDocument(ctx context.Context, e *env.Env, path string, req 
 			return nil, fault.New(fault.Invalid, "read syft document: %w", err)
 		}
 		defer f.Close()
+		if packed(f) {
+			return nil, fault.New(fault.Invalid, "read syft document: %s is an archive, not JSON", path).
+				WithHint("if it is an image: --from docker-archive:%s or --from oci-archive:%s", path, path)
+		}
 		in = env.Ending(ctx, f, path)
 	} else {
 		path = "standard input"
@@ -143,6 +160,23 @@ func (t *Target) fromDocument(ctx context.Context, e *env.Env, path string, req 
 		return nil, named(err, path)
 	}
 	return b, nil
+}
+
+// packed tells whether a file is a tar archive or compressed, by how it begins.
+// A pipe is not looked into.
+func packed(f *os.File) bool {
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	head := make([]byte, 512)
+	n, _ := f.ReadAt(head, 0)
+	head = head[:n]
+	for _, magic := range []string{"\x1f\x8b", "\x28\xb5\x2f\xfd", "BZh", "\xfd7zXZ", "PK\x03\x04"} {
+		if strings.HasPrefix(string(head), magic) {
+			return true
+		}
+	}
+	return n > 262 && string(head[257:262]) == "ustar"
 }
 
 // named puts a file's name before an error that does not have it.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
@@ -14,14 +15,15 @@ import (
 
 // Env is one run of the program.
 type Env struct {
-	Args   []string // without the program's name
-	In     io.Reader
-	InTTY  bool   // In is a terminal
-	Out    Stream // results
-	Err    Stream // everything else
-	Lookup func(name string) (string, bool)
-	Setenv func(name, value string) error // nil: the process's environment is left alone
-	Now    func() time.Time
+	Args    []string // without the program's name
+	In      io.Reader
+	InTTY   bool   // In is a terminal
+	Out     Stream // results
+	Err     Stream // everything else
+	Lookup  func(name string) (string, bool)
+	Environ func() []string                // all variables, as NAME=VALUE; nil: they are not listed
+	Setenv  func(name, value string) error // nil: the process's environment is left alone
+	Now     func() time.Time
 
 	Version Version
 
@@ -89,6 +91,7 @@ func (e *Env) Color() bool {
 // Say tells the user something that is neither result nor error, unless -q is given.
 func (e *Env) Say(format string, args ...any) {
 	if !e.Global.Quiet {
-		fmt.Fprintf(e.Err, "%s\n", table.Clean(fmt.Sprintf(format, args...)))
+		lines := table.Wrap(table.Clean(fmt.Sprintf(format, args...)), e.Err.Columns(), "  ")
+		fmt.Fprintf(e.Err, "%s\n", strings.Join(lines, "\n"))
 	}
 }

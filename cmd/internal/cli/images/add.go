@@ -78,6 +78,9 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions, name string) error {
 	if err != nil {
 		return err
 	}
+	if receipt.Known && o.target.Dockerfile != "" {
+		e.Say("warning: the Dockerfile %s was not taken, as the image is known; --force takes it", o.target.Dockerfile)
+	}
 	return finish(ctx, e, c, display, format, receipt, o.wait)
 }
 
@@ -118,11 +121,8 @@ func addLocal(ctx context.Context, e *env.Env, c *client.Client, o addOptions, n
 // finish waits for an image that was added where that is asked for, and shows it.
 func finish(ctx context.Context, e *env.Env, c *client.Client, display *progress.Display, format string, receipt wire.Receipt, o waitOptions) error {
 	if receipt.Known {
-		message := receipt.Message
-		if message == "" {
-			message = "it is known already; --force has it analysed again"
-		}
-		e.Say("%s: nothing was changed: %s", receipt.Image.Digest, message)
+		e.Say("%s: the image is known (%s): the evidence was left as it is; names and annotations were recorded; --force replaces it",
+			receipt.Image.Digest, dashed(receipt.Image.Status))
 	}
 	image := receipt.Image
 	var err error
@@ -142,7 +142,7 @@ func finish(ctx context.Context, e *env.Env, c *client.Client, display *progress
 // register adds --wait and --timeout.
 func (o *waitOptions) register(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.wait, "wait", "w", false, "wait until the server has analysed the image")
-	fs.DurationVar(&o.timeout, "timeout", defaultTimeout, "how long to wait")
+	config.Duration(fs, &o.timeout, "timeout", defaultTimeout, "with --wait: how long to wait for the server, once it has the image; the work goes on")
 	config.Key(fs, "wait", "image.wait")
 	config.Key(fs, "timeout", "image.timeout")
 }

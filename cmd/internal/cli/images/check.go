@@ -28,6 +28,9 @@ and no server is asked. --policy is then a file.
 The exit code is 0 whatever the verdict, unless --fail-based-on-results,
 --require-complete or --max-db-age is given; see "tidepole help exit-codes".`
 
+// localFlags say how an image is analysed and matched in this process.
+var localFlags = []string{"from", "platform", "dockerfile", "annotation", "db", "vulndb-url"}
+
 type checkOptions struct {
 	detail   bool
 	history  bool
@@ -51,10 +54,15 @@ func check(e *env.Env) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use: "check IMAGE", Aliases: []string{"evaluate"}, Short: "Judge an image by a policy", Long: checkHelp, Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runCheck(cmd.Context(), e, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := engine.OnlyLocal(cmd.Flags(), o.local, localFlags...); err != nil {
+				return err
+			}
+			return runCheck(cmd.Context(), e, o, args[0])
+		},
 	}
 	fs := cmd.Flags()
-	fs.BoolVar(&o.detail, "detail", false, "show the findings too")
+	fs.BoolVar(&o.detail, "detail", false, "show the findings too; with -v their trigger ids, which allowlists name")
 	fs.BoolVar(&o.history, "history", false, "show earlier evaluations too")
 	fs.StringVarP(&o.policy, "policy", "p", "", "`NAME or ID` of the policy; with --local its file (default: the server's active one)")
 	fs.StringVarP(&o.tag, "tag", "t", "", "`TAG` to judge the image under")

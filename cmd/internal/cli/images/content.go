@@ -51,7 +51,7 @@ func content(e *env.Env) *cobra.Command {
 	fs.StringSliceVarP(&o.types, "type", "t", nil, "type of content (repeatable)")
 	fs.BoolVarP(&o.available, "available-types", "a", false, "show which types there are")
 	config.Key(fs, "type", "image.content.type")
-	o.file.Register(fs, "image.content")
+	o.file.Register(fs, "image.content", "")
 	fs.Lookup("file").Usage = "write to `FILE` instead of standard output; retrieved_files are written as a tar archive"
 	output.Flag(cmd, &e.Global.Format, contentFormats...)
 	return cmd

@@ -30,7 +30,7 @@ func metadata(e *env.Env) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&o.kind, "type", "t", "", "manifest, parent_manifest, config, docker_history, dockerfile")
 	config.Key(cmd.Flags(), "type", "image.metadata.type")
-	o.file.Register(cmd.Flags(), "image.metadata")
+	o.file.Register(cmd.Flags(), "image.metadata", "")
 	output.Flag(cmd, &e.Global.Format, output.Text, output.JSON, output.JSONRaw)
 	return cmd
 }

@@ -25,8 +25,7 @@ func sbom(e *env.Env) *cobra.Command {
 		Use: "sbom IMAGE", Short: "Write an image's software bill of materials", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return runSBOM(cmd.Context(), e, o, args[0]) },
 	}
-	o.file.Register(cmd.Flags(), "image.sbom")
-	cmd.Flags().Lookup("file").Shorthand = "f"
+	o.file.Register(cmd.Flags(), "image.sbom", "f")
 	output.FlagWithKey(cmd, &o.format, "image.sbom.format", sbomFormats...)
 	return cmd
 }

@@ -21,9 +21,9 @@ type File struct {
 	Overwrite bool
 }
 
-// Register adds --file and --overwrite.
-func (f *File) Register(fs *pflag.FlagSet, key string) {
-	fs.StringVar(&f.Path, "file", "", "write to `FILE` instead of standard output")
+// Register adds --file, with a letter where one is given, and --overwrite.
+func (f *File) Register(fs *pflag.FlagSet, key, letter string) {
+	fs.StringVarP(&f.Path, "file", letter, "", "write to `FILE` instead of standard output")
 	fs.BoolVar(&f.Overwrite, "overwrite", false, "replace FILE if it is there")
 	config.Key(fs, "file", key+".file")
 	config.Key(fs, "overwrite", key+".overwrite")
@@ -36,10 +36,22 @@ func (f File) Write(stdout io.Writer, fill func(io.Writer) error) error {
 		out := bufio.NewWriter(stdout)
 		return errors.Join(fill(out), out.Flush())
 	}
-	if _, err := os.Lstat(f.Path); err == nil && !f.Overwrite {
-		return fault.New(fault.Conflict, "write %s: it is there already", f.Path).WithHint("--overwrite replaces it")
+	if err := f.Check(); err != nil {
+		return err
 	}
 	return Atomically(f.Path, fill)
+}
+
+// Check refuses to replace a file unasked. Devices and pipes are never replaced.
+func (f File) Check() error {
+	if f.Path == "" || f.Path == "-" || f.Overwrite {
+		return nil
+	}
+	info, err := os.Lstat(f.Path)
+	if err != nil || info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0 {
+		return nil
+	}
+	return fault.New(fault.Conflict, "write %s: it is there already", f.Path).WithHint("--overwrite replaces it")
 }
 
 // Atomically writes a file that only this user can read next to path and then
@@ -86,7 +98,16 @@ func through(path string, info fs.FileInfo, fill func(io.Writer) error) error {
 	return errors.Join(fill(out), out.Flush(), f.Close())
 }
 
+// writeFault names the path that the user gave, and not the temporary one
+// next to it.
 func writeFault(path string, err error) error {
+	var other *fs.PathError
+	if errors.As(err, &other) {
+		err = other.Err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.New(fault.Invalid, "write %s: %w", path, err).WithHint("there is no folder %s", filepath.Dir(path))
+	}
 	return fault.New(fault.Internal, "%w", fmt.Errorf("write %s: %w", path, err))
 }
 

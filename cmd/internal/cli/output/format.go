@@ -18,6 +18,8 @@ const (
 	CSV     = "csv"
 )
 
+var all = []string{Text, JSON, JSONRaw, ID, CSV}
+
 // Choose checks that a command has the format asked for; "" is its first.
 func Choose(format string, has ...string) (string, error) {
 	switch {

@@ -23,7 +23,7 @@ func gates(e *env.Env) *cobra.Command {
 		Long: "Show the gates, their triggers and the parameters that rules may give them;\nparameters with a * are required.",
 		RunE: func(_ *cobra.Command, args []string) error { return runGates(e, all, args) },
 	}
-	cmd.Flags().BoolVar(&all, "retired", false, "show the gates too that old policies name and that never fire")
+	cmd.Flags().BoolVar(&all, "retired", false, "show the gates and triggers too that old policies name and that never fire")
 	config.Key(cmd.Flags(), "retired", "policy.gates.retired")
 	output.Flag(cmd, &e.Global.Format, gateFormats...)
 	return cmd
@@ -62,7 +62,7 @@ func runGates(e *env.Env, all bool, args []string) error {
 	var chosen []gate
 	for _, g := range engine.Gates() {
 		if (len(args) == 0 && (all || !g.Retired)) || (len(args) > 0 && strings.EqualFold(args[0], g.Name)) {
-			chosen = append(chosen, gateOf(g))
+			chosen = append(chosen, gateOf(g, all))
 		}
 	}
 	if len(chosen) == 0 {
@@ -77,9 +77,13 @@ func runGates(e *env.Env, all bool, args []string) error {
 	return gateRows(chosen).Write(e.Out, e.Out.Columns())
 }
 
-func gateOf(g policy.Gate) gate {
+// gateOf leaves out the retired triggers of a gate that is not, unless all are asked for.
+func gateOf(g policy.Gate, all bool) gate {
 	out := gate{Name: g.Name, Description: g.Description, Retired: g.Retired, Triggers: []trigger{}}
 	for _, t := range g.Triggers {
+		if t.Retired && !g.Retired && !all {
+			continue
+		}
 		row := trigger{Name: t.Name, Description: t.Description, Retired: t.Retired, Parameters: []parameter{}}
 		for _, p := range t.Parameters {
 			row.Parameters = append(row.Parameters, parameter{p.Name, p.Description, p.Kind.String(), p.Required, p.Default, p.Example, p.Choices})

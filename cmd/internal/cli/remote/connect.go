@@ -3,8 +3,10 @@
 package remote
 
 import (
+	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"github.com/tidepole/tidepole/client"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
 	"github.com/tidepole/tidepole/formats/fault"
 )
@@ -28,6 +31,9 @@ const maxPassword = 4096
 // Connect makes the client that the settings describe. Uploads are shown on
 // display, which may be nil.
 func Connect(e *env.Env, display *progress.Display) (*client.Client, error) {
+	if err := named(e.Global.URL); err != nil {
+		return nil, err
+	}
 	password, err := password(e)
 	if err != nil {
 		return nil, err
@@ -45,20 +51,47 @@ func Connect(e *env.Env, display *progress.Display) (*client.Client, error) {
 			return nil, err
 		}
 	}
-	return client.New(o)
+	if e.Log.Enabled(context.Background(), slog.LevelDebug) {
+		o.Trace = func(t client.Trace) { trace(e, t) }
+	}
+	c, err := client.New(o)
+	if err != nil {
+		return nil, err
+	}
+	e.Log.Info("server", "url", c.URL(), "user", o.Username)
+	return c, nil
+}
+
+// named refuses an address without a scheme, and says what it would be with one.
+func named(address string) error {
+	if address == "" || strings.Contains(address, "://") || strings.Contains(address, "@") {
+		return nil
+	}
+	return fault.New(fault.Invalid, "the server's address %q does not begin with http:// or https://", address).
+		WithHint("--url http://%s", address)
+}
+
+// trace logs a request: its path, but not its query.
+func trace(e *env.Env, t client.Trace) {
+	attrs := []any{"method", t.Method, "path", t.Path, "status", t.Status, "took", t.Took.Round(time.Millisecond)}
+	if t.Err != nil {
+		attrs = append(attrs, "error", t.Err)
+	}
+	e.Log.Debug("request", attrs...)
 }
 
 // longPause is the shortest pause that a user is told of unasked.
 const longPause = 2 * time.Second
 
+// notify tells the user why it takes longer.
 func notify(e *env.Env, n client.Notice) {
 	switch {
 	case n.Wait == 0:
-		e.Log.Warn("going on", "error", n.Err)
+		e.Say("warning: %v", n.Err)
 	case n.Wait < longPause:
 		e.Log.Info("trying again", "in", n.Wait, "error", n.Err)
 	default:
-		e.Log.Warn("trying again", "in", n.Wait.Round(time.Second/10), "error", n.Err)
+		e.Say("warning: %v; trying again in %s", n.Err, output.Span(n.Wait))
 	}
 }
 

@@ -44,8 +44,8 @@ func Command(e *env.Env) *cobra.Command {
 	fs.StringVar(&o.cert, "tls-cert", "", "PEM `FILE` of the certificate to serve HTTPS with")
 	fs.StringVar(&o.key, "tls-key", "", "PEM `FILE` of the certificate's key")
 	fs.StringVar(&o.vulndbURL, "vulndb-url", "", "`URL` the vulnerability database is downloaded from (default: grype's distribution)")
-	fs.DurationVar(&o.vulndbEvery, "vulndb-update", 0, "how often to download the newest vulnerability database, at the start too; 0 is never")
-	fs.DurationVar(&o.grace, "grace", 10*time.Second, "how long running work may go on when the server is to end")
+	config.Duration(fs, &o.vulndbEvery, "vulndb-update", 0, "how often to download the newest vulnerability database, at the start too; 0 is never")
+	config.Duration(fs, &o.grace, "grace", 10*time.Second, "how long running work may go on when the server is to end")
 	fs.StringVar(&o.readyFile, "ready-file", "", "`FILE` to write the server's URL to, once it listens")
 	for flag, key := range map[string]string{
 		"data": "data", "listen": "serve.listen", "workers": "serve.workers", "admin-password-file": "admin-password-file",

@@ -64,7 +64,7 @@ func wait(e *env.Env) *cobra.Command {
 		Use: "wait", Short: "Wait until the server is ready", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runWait(cmd.Context(), e, timeout) },
 	}
-	cmd.Flags().DurationVar(&timeout, "timeout", 5*time.Minute, "how long to wait")
+	config.Duration(cmd.Flags(), &timeout, "timeout", 5*time.Minute, "how long to wait for the server to be ready")
 	config.Key(cmd.Flags(), "timeout", "system.wait.timeout")
 	output.Flag(cmd, &e.Global.Format, formats...)
 	return cmd
@@ -110,7 +110,8 @@ func notReady(url string, timeout time.Duration, s wire.Status, err error) error
 	case err == nil:
 		why = "it is not available yet"
 	}
-	return fault.New(fault.Unavailable, "wait for %s: not ready after %s: %s", url, timeout, why)
+	return fault.New(fault.Unavailable, "wait for %s: not ready after %s: %s", url, timeout, why).
+		WithHint("start one with tidepole serve, name another with --url, or wait longer with --timeout")
 }
 
 func show(w io.Writer, format, url string, s wire.Status) error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
@@ -47,12 +48,14 @@ type database interface {
 type options struct {
 	local bool
 	files engine.Local
+	flags *pflag.FlagSet
 }
 
 func (o *options) register(e *env.Env, cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.local, "local", false, "this user's own database instead of the server's")
 	config.Key(cmd.Flags(), "local", "vulndb.local")
 	o.files.Register(cmd.Flags())
+	o.flags = cmd.Flags()
 	output.Flag(cmd, &e.Global.Format, formats...)
 }
 
@@ -60,6 +63,9 @@ func (o *options) register(e *env.Env, cmd *cobra.Command) {
 func (o *options) on(e *env.Env, do func(database) (report.Database, error)) error {
 	format, err := output.Choose(e.Global.Format, formats...)
 	if err != nil {
+		return err
+	}
+	if err := engine.OnlyLocal(o.flags, o.local, "db", "vulndb-url"); err != nil {
 		return err
 	}
 	var db database
@@ -94,7 +100,7 @@ func show(e *env.Env, format string, db report.Database) error {
 	}
 	l.Add("Database", "present")
 	l.Add("Schema", "%s", db.SchemaVersion)
-	l.Add("Built", "%s (%s old)", output.Time(db.Built), output.Ago(e.Now().Sub(db.Built)))
+	l.Add("Built", "%s (%s old)", output.Time(db.Built), output.Span(e.Now().Sub(db.Built)))
 	l.Add("Digest", "%s", db.Digest)
 	l.Add("Source", "%s", db.Source)
 	l.Add("Imported", "%s", output.Time(db.Imported))
@@ -136,7 +142,7 @@ func update(e *env.Env) *cobra.Command {
 		},
 	}
 	o.register(e, cmd)
-	cmd.Flags().DurationVar(&timeout, "timeout", timeout, "how long it may take")
+	config.Duration(cmd.Flags(), &timeout, "timeout", timeout, "how long the update may take in all")
 	config.Key(cmd.Flags(), "timeout", "vulndb.update.timeout")
 	return cmd
 }
