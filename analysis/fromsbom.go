@@ -3,7 +3,9 @@ package analysis
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/formats/bundle"
@@ -64,7 +66,7 @@ func fromSBOM(ctx context.Context, r io.Reader, req Request, b *bundle.Bundle) e
 // copyDocument copies a document and reads its head on the way.
 func copyDocument(ctx context.Context, r io.Reader, w io.Writer) (bundle.Document, error) {
 	from := &copying{ctx: ctx, r: io.LimitReader(r, MaxSBOM+1), w: w}
-	doc, err := bundle.ReadDocument(from, bundle.Visitor{})
+	doc, err := bundle.ReadDocument(from, anything)
 	if from.err == nil && err == nil {
 		_, err = io.Copy(io.Discard, from)
 	}
@@ -73,10 +75,32 @@ func copyDocument(ctx context.Context, r io.Reader, w io.Writer) (bundle.Documen
 		return doc, from.err
 	case from.n > MaxSBOM:
 		return doc, fault.New(fault.TooLarge, "the SBOM is longer than %d bytes", int64(MaxSBOM))
-	case err != nil:
+	case err == nil:
+		err = checkSchema(doc.Schema)
+	}
+	if err != nil {
 		return doc, fault.New(fault.Invalid, "%w", err).WithHint("give a document that syft wrote with: syft IMAGE -o json")
 	}
 	return doc, nil
+}
+
+// anything has every package and file of a document decoded, so that one of
+// another shape is found out here.
+var anything = bundle.Visitor{
+	Package: func(bundle.Package) error { return nil },
+	File:    func(bundle.File) error { return nil },
+}
+
+// checkSchema refuses a document that syft's own reader, and so the matching of
+// vulnerabilities, would not take for syft's.
+func checkSchema(s bundle.Schema) error {
+	switch {
+	case s.Version == "":
+		return errors.New("read syft document: it does not name its schema's version, so it is not syft's JSON")
+	case !strings.Contains(s.URL, "anchore/syft"):
+		return fmt.Errorf("read syft document: its schema is %.200q, so it is not syft's JSON", s.URL)
+	}
+	return nil
 }
 
 // copying writes what is read from it, and tells its own failures from the

@@ -20,6 +20,8 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
+const schema = `"schema":{"version":"16.0.0","url":"https://raw.githubusercontent.com/anchore/syft/main/schema/json/schema-16.0.0.json"}`
+
 func fromSBOM(t testing.TB, text string, req analysis.Request) (*bundle.Bundle, error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -82,7 +84,7 @@ func TestFromSBOMWithoutManifest(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			text := `{"artifacts":[],"source":{"id":"x","metadata":` + test.metadata + `},"schema":{"version":"16.0.0"}}`
+			text := `{"artifacts":[],"source":{"id":"x","metadata":` + test.metadata + `},` + schema + `}`
 			b, err := fromSBOM(t, text, analysis.Request{Name: "app:1"})
 			if err != nil {
 				t.Fatal(err)
@@ -116,7 +118,7 @@ func TestFromSBOMWithoutManifest(t *testing.T) {
 // is of the same.
 func TestFromSBOMOfFolders(t *testing.T) {
 	digest := func(artifacts string) string {
-		b, err := fromSBOM(t, `{"artifacts":[`+artifacts+`],"source":{"id":"x","type":"directory","metadata":{"path":"/app"}}}`, analysis.Request{Name: "app:1"})
+		b, err := fromSBOM(t, `{"artifacts":[`+artifacts+`],"source":{"id":"x","type":"directory","metadata":{"path":"/app"}},`+schema+`}`, analysis.Request{Name: "app:1"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,11 +143,14 @@ func TestFromSBOMRefuses(t *testing.T) {
 		{"half a document", `{"artifacts":[{"name":"a"`, analysis.Request{Name: "app"}, "read syft document"},
 		{"CycloneDX", `{"bomFormat":"CycloneDX","components":[]}`, analysis.Request{Name: "app"}, "not syft's JSON"},
 		{"a list", `[]`, analysis.Request{Name: "app"}, "read syft document"},
-		{"a manifest of another digest", `{"artifacts":[],"source":{"metadata":{"manifest":"e30=","manifestDigest":"sha256:` + strings.Repeat("0", 64) + `"}}}`, analysis.Request{Name: "app"}, "contradicts itself"},
-		{"a manifest that is no JSON", `{"artifacts":[],"source":{"metadata":{"manifest":"eA=="}}}`, analysis.Request{Name: "app"}, "not JSON"},
-		{"a source of another shape", `{"artifacts":[],"source":{"metadata":{"layers":"none"}}}`, analysis.Request{Name: "app"}, "source"},
-		{"no name", `{"artifacts":[]}`, analysis.Request{}, "what its image is called"},
-		{"a bad name", `{"artifacts":[]}`, analysis.Request{Name: "A B"}, "A B"},
+		{"a manifest of another digest", `{"artifacts":[],"source":{"metadata":{"manifest":"e30=","manifestDigest":"sha256:` + strings.Repeat("0", 64) + `"}},` + schema + `}`, analysis.Request{Name: "app"}, "contradicts itself"},
+		{"a manifest that is no JSON", `{"artifacts":[],"source":{"metadata":{"manifest":"eA=="}},` + schema + `}`, analysis.Request{Name: "app"}, "not JSON"},
+		{"a source of another shape", `{"artifacts":[],"source":{"metadata":{"layers":"none"}},` + schema + `}`, analysis.Request{Name: "app"}, "source"},
+		{"no name", `{"artifacts":[],` + schema + `}`, analysis.Request{}, "what its image is called"},
+		{"no schema", `{"artifacts":[],"source":{"type":"image"}}`, analysis.Request{Name: "app"}, "does not name its schema"},
+		{"another's schema", `{"artifacts":[],"schema":{"version":"1","url":"https://example.com"}}`, analysis.Request{Name: "app"}, "https://example.com"},
+		{"a package of another shape", `{"artifacts":["a"],` + schema + `}`, analysis.Request{Name: "app"}, "read syft document"},
+		{"a bad name", `{"artifacts":[],` + schema + `}`, analysis.Request{Name: "A B"}, "A B"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -182,8 +187,8 @@ func TestFromSBOMOfABrokenReader(t *testing.T) {
 }
 
 func FuzzFromSBOM(f *testing.F) {
-	f.Add([]byte(`{"artifacts":[{"id":"1","name":"a","licenses":["MIT"]}],"files":[],"source":{"metadata":{"layers":[{"digest":"x"}],"tags":["a:1"]}}}`))
-	f.Add([]byte(`{"artifacts":null,"source":{"target":{}}}`))
+	f.Add([]byte(`{"artifacts":[{"id":"1","name":"a","licenses":["MIT"]}],"files":[],"source":{"metadata":{"layers":[{"digest":"x"}],"tags":["a:1"]}},` + schema + `}`))
+	f.Add([]byte(`{"artifacts":null,"source":{"target":{}},` + schema + `}`))
 	dir, err := os.MkdirTemp("", "fuzz-")
 	if err != nil {
 		f.Fatal(err)

@@ -38,9 +38,18 @@ func (a *Account) image(ctx context.Context, digest string) (store.Image, error)
 func (a *Account) analyzed(ctx context.Context, digest string) (store.Image, error) {
 	i, err := a.image(ctx, digest)
 	if err == nil && i.Status != wire.Analyzed {
-		err = fault.New(fault.NotFound, "image is not analyzed - analysis_status: %s", i.Status)
+		err = notAnalyzed(i)
 	}
 	return i, err
+}
+
+func notAnalyzed(i store.Image) error {
+	f := fault.New(fault.NotFound, "image is not analyzed - analysis_status: %s", i.Status).
+		WithDetail("image_digest", i.Digest).WithDetail("analysis_status", i.Status)
+	if i.Status == wire.AnalysisFailed {
+		return f.WithHint("tidepole image get %s says why", i.Digest)
+	}
+	return f.WithHint("tidepole image get %s shows how far it is; image add --wait waits for it", i.Digest)
 }
 
 // evidence is an image's bundle as it is stored. Its parts can be read while ctx

@@ -160,7 +160,7 @@ func unreadable(err error) error {
 		return err
 	}
 	return fault.New(fault.Invalid, "%w", err).
-		WithHint("analyse the image again; if the evidence came from another tool, check that it is syft's JSON")
+		WithHint("if the evidence came from another tool, check that it is syft's JSON; if tidepole made it, add the image with --force")
 }
 
 // readPackages are the distinct packages of a bundle's syft document.

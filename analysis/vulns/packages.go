@@ -45,7 +45,8 @@ func decode(ctx context.Context, doc io.ReadSeeker) (packages []pkg.Package, whe
 		return nil, where, context.Cause(ctx)
 	}
 	if id != syftjson.ID || schema == "" {
-		return nil, where, fault.New(fault.Invalid, "match packages: the packages part is not syft's JSON")
+		return nil, where, fault.New(fault.Invalid, "match packages: the packages part is not syft's JSON").
+			WithHint("it needs the document as syft writes it, with its schema: syft IMAGE -o json")
 	}
 	if _, err := doc.Seek(0, io.SeekStart); err != nil {
 		return nil, where, fmt.Errorf("match packages: %w", err)
