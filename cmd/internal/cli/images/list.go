@@ -33,7 +33,7 @@ func list(e *env.Env) *cobra.Command {
 	}
 	fs := cmd.Flags()
 	fs.StringVarP(&o.image, "image", "i", "", "only the images of this `TAG`")
-	fs.StringVarP(&o.status, "analysis-status", "s", "", "only images in this state: not-analyzed, analyzing, analyzed, analysis-failed")
+	fs.StringVarP(&o.status, "analysis-status", "s", "", "only images in this state: not-analyzed, analyzing, analyzed, analysis-failed (or with _, as the API has it)")
 	fs.StringVar(&o.record, "image-status", wire.Active, "only records in this state: active, deleting, all")
 	fs.BoolVar(&o.history, "history", false, "with --image: all images that have had the tag")
 	for flag, key := range map[string]string{
@@ -98,7 +98,7 @@ func (o listOptions) filter() (wire.ImageFilter, error) {
 func rows(images []wire.Image) *table.Table {
 	t := table.New(
 		table.Column{Name: "Tag", Shrink: true}, table.Column{Name: "Digest", Shrink: true},
-		table.Column{Name: "Analysis"}, table.Column{Name: "Status"}, table.Column{Name: "Added"})
+		table.Column{Name: "Analysis"}, table.Column{Name: "Status", Drop: 2}, table.Column{Name: "Added", Drop: 1})
 	for _, image := range images {
 		names := tags(image)
 		if len(names) == 0 {

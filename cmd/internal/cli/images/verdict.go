@@ -34,7 +34,7 @@ func (g gate) undecided(now time.Time, j judgement, e wire.Evaluation) string {
 	case !e.Database.Present:
 		why = append(why, "there is no vulnerability database")
 	case g.maxAge > 0 && age > time.Duration(g.maxAge):
-		why = append(why, fmt.Sprintf("the vulnerability database is %s old, more than %s", output.Ago(age), g.maxAge))
+		why = append(why, fmt.Sprintf("the vulnerability database is %s old, more than %s", output.Span(age), g.maxAge))
 	}
 	return strings.Join(why, "; ")
 }

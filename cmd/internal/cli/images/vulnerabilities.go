@@ -119,17 +119,14 @@ func databaseText(e *env.Env, db report.Database) string {
 		}
 		return "none"
 	}
-	var parts []string
-	if db.SchemaVersion != "" {
-		parts = append(parts, db.SchemaVersion)
-	}
+	text := db.SchemaVersion
 	if !db.Built.IsZero() {
-		parts = append(parts, fmt.Sprintf("built %s (%s old)", output.Time(db.Built), output.Ago(e.Now().Sub(db.Built))))
+		text += fmt.Sprintf(" built %s (%s old)", output.Time(db.Built), output.Span(e.Now().Sub(db.Built)))
 	}
 	if db.Digest != "" {
-		parts = append(parts, db.Digest)
+		text += ", " + db.Digest
 	}
-	return strings.Join(parts, ", ")
+	return strings.TrimLeft(text, ", ")
 }
 
 var severities = map[string]int{"Critical": 0, "High": 1, "Medium": 2, "Low": 3, "Negligible": 4, "Unknown": 5}

@@ -11,12 +11,19 @@ import (
 
 // Lines writes "Name: value" lines. Its first error sticks.
 type Lines struct {
-	w   io.Writer
-	err error
+	w     io.Writer
+	width int
+	err   error
 }
 
-// NewLines writes to w.
-func NewLines(w io.Writer) *Lines { return &Lines{w: w} }
+// NewLines writes to w; on a terminal, lines go on between words.
+func NewLines(w io.Writer) *Lines {
+	l := &Lines{w: w}
+	if terminal, ok := w.(interface{ Columns() int }); ok {
+		l.width = terminal.Columns()
+	}
+	return l
+}
 
 // Add writes a line; a value that is empty is written as "none".
 func (l *Lines) Add(name, format string, args ...any) {
@@ -24,7 +31,7 @@ func (l *Lines) Add(name, format string, args ...any) {
 	if strings.TrimSpace(value) == "" {
 		value = "none"
 	}
-	l.print(name + ": " + value + "\n")
+	l.print(strings.Join(table.Wrap(name+": "+value, l.width, "  "), "\n") + "\n")
 }
 
 // Blank writes an empty line.
@@ -59,8 +66,8 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %s", size, [...]string{"kB", "MB", "GB", "TB", "PB"}[unit])
 }
 
-// Ago is how long ago something was, in its largest units.
-func Ago(d time.Duration) string {
+// Span is a time span in its largest units.
+func Span(d time.Duration) string {
 	switch {
 	case d < time.Minute:
 		return fmt.Sprintf("%d s", max(0, int(d.Seconds())))

@@ -178,7 +178,7 @@ func TestBytesAndAgo(t *testing.T) {
 		}
 	}
 	for d, want := range map[time.Duration]string{-time.Second: "0 s", 90 * time.Second: "1 min", 47 * time.Hour: "47 h", 100 * time.Hour: "4 days"} {
-		if got := output.Ago(d); got != want {
+		if got := output.Span(d); got != want {
 			t.Errorf("Ago(%s) = %q, want %q", d, got, want)
 		}
 	}

@@ -62,7 +62,7 @@ func runList(ctx context.Context, e *env.Env, detail bool) error {
 
 func rows(records []wire.PolicyRecord) *table.Table {
 	t := table.New(table.Column{Name: "Name", Shrink: true}, table.Column{Name: "Policy ID"},
-		table.Column{Name: "Active"}, table.Column{Name: "Updated"})
+		table.Column{Name: "Active"}, table.Column{Name: "Updated", Drop: 1})
 	for _, r := range records {
 		t.Row(r.Name, r.ID, fmt.Sprint(r.Active), output.Time(r.LastUpdated))
 	}

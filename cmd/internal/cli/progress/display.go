@@ -113,7 +113,7 @@ func (d *Display) Close() {
 	defer d.mu.Unlock()
 	d.screen.Live(nil)
 	for _, s := range d.stages {
-		fmt.Fprintf(d.out, "%s\n", d.summary(s))
+		fmt.Fprintf(d.out, "%s\n", d.screen.clip(d.summary(s)))
 	}
 	d.screen = nil
 	d.quiet = true

@@ -72,11 +72,16 @@ func (s *Screen) erase() string {
 func (s *Screen) draw() string {
 	var b strings.Builder
 	for _, line := range s.live {
-		if width := s.width(); width > 1 {
-			line = runewidth.Truncate(line, width-1, "…")
-		}
-		b.WriteString(line + "\n")
+		b.WriteString(s.clip(line) + "\n")
 	}
 	s.drawn = len(s.live)
 	return b.String()
+}
+
+// clip cuts a line so that it takes one row.
+func (s *Screen) clip(line string) string {
+	if width := s.width(); width > 1 {
+		return runewidth.Truncate(line, width-1, "…")
+	}
+	return line
 }
