@@ -159,9 +159,12 @@ func notPackages(t string) bool {
 	return false
 }
 
+// maxLicenses is how much of a package's licences a table shows: some name dozens.
+const maxLicenses = 48
+
 func packageRows(all []wire.Content[wire.Package]) *table.Table {
 	t := table.New(table.Column{Name: "Package", Shrink: true}, table.Column{Name: "Version", Shrink: true},
-		table.Column{Name: "Type"}, table.Column{Name: "Licenses", Shrink: true}, table.Column{Name: "Location", Shrink: true})
+		table.Column{Name: "Type"}, table.Column{Name: "Licenses", Shrink: true, Max: maxLicenses, Drop: 1}, table.Column{Name: "Location", Shrink: true, Drop: 2})
 	for _, content := range all {
 		for _, p := range content.Content {
 			t.Row(p.Name, p.Version, p.Type, strings.Join(p.Licenses, " "), p.Location)
@@ -180,8 +183,8 @@ func (r reading) table(w io.Writer, t *table.Table) error {
 // files are written as they arrive: an image has many.
 func (r reading) files(w io.Writer) error {
 	if r.format != output.JSON && r.format != output.JSONRaw {
-		t := table.New(table.Column{Name: "Mode"}, table.Column{Name: "UID", Right: true}, table.Column{Name: "GID", Right: true},
-			table.Column{Name: "Size", Right: true}, table.Column{Name: "Type"}, table.Column{Name: "Name", Shrink: true}, table.Column{Name: "SHA256", Shrink: true})
+		t := table.New(table.Column{Name: "Mode", Drop: 1}, table.Column{Name: "UID", Right: true, Drop: 2}, table.Column{Name: "GID", Right: true, Drop: 3},
+			table.Column{Name: "Size", Right: true}, table.Column{Name: "Type"}, table.Column{Name: "Name", Shrink: true}, table.Column{Name: "SHA256", Shrink: true, Drop: 4})
 		err := r.c.Files(r.ctx, r.digest, func(f wire.File) error {
 			name := f.Name
 			if f.Link != nil && *f.Link != "" {
@@ -217,7 +220,7 @@ func (r reading) searches(w io.Writer, read func(context.Context, string) ([]wir
 		return output.WriteJSON(w, r.format, results)
 	}
 	t := table.New(table.Column{Name: "Path", Shrink: true}, table.Column{Name: "Name"}, table.Column{Name: "Line", Right: true},
-		table.Column{Name: "Offset", Right: true}, table.Column{Name: "Length", Right: true}, table.Column{Name: "Layer", Shrink: true})
+		table.Column{Name: "Offset", Right: true, Drop: 1}, table.Column{Name: "Length", Right: true, Drop: 2}, table.Column{Name: "Layer", Shrink: true, Drop: 3})
 	for _, result := range results {
 		for _, m := range result.Matches {
 			for _, p := range m.Places {

@@ -94,7 +94,7 @@ func showDeletions(e *env.Env, format string, deletions []wire.Deletion) error {
 		}
 		return nil
 	}
-	t := table.New(table.Column{Name: "Digest", Shrink: true}, table.Column{Name: "Status"}, table.Column{Name: "Detail", Shrink: true})
+	t := table.New(table.Column{Name: "Digest", Shrink: true}, table.Column{Name: "Status"}, table.Column{Name: "Detail", Wrap: true})
 	for _, d := range deletions {
 		t.Row(d.Digest, dashed(d.Status), d.Detail)
 	}

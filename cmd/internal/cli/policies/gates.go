@@ -74,7 +74,7 @@ func runGates(e *env.Env, all bool, args []string) error {
 	case output.CSV:
 		return gateRows(chosen).CSV(e.Out)
 	}
-	return gateRows(chosen).Write(e.Out, e.Out.Columns())
+	return gateText(e.Out, e.Out.Columns(), chosen)
 }
 
 // gateOf leaves out the retired triggers of a gate that is not, unless all are asked for.
