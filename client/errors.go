@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,6 +23,10 @@ const (
 	maxErrorBytes = 64 << 10 // of an error answer that are read
 	maxErrorText  = 300      // runes of an error answer that is not the API's
 )
+
+// tlsWanted is what Go's servers, and so our own, answer to plain http where they
+// speak TLS; nginx has other words for it.
+const tlsWanted = "HTTP request to an HTTPS server"
 
 // unanswered is what a request came to that got no answer.
 func (c *Client) unanswered(ctx context.Context, p *patience, k call, err error) error {
@@ -109,6 +114,9 @@ func (c *Client) refused(k call, resp *http.Response, r io.Reader) error {
 	switch {
 	case resp.StatusCode == http.StatusUnauthorized:
 		f = c.denied(k)
+	case f == nil && resp.StatusCode == http.StatusBadRequest && c.base.Scheme == "http" && bytes.Contains(data, []byte(tlsWanted)):
+		f = fault.New(fault.Invalid, "%s: %s speaks HTTPS, not plain http", k.doing, c.base).
+			WithHint("the server speaks HTTPS: use https://%s in TIDEPOLE_URL", c.base.Host+c.base.Path)
 	case f == nil:
 		f = fault.New(kindOf(resp.StatusCode), "%s: %s answered %s%s", k.doing, c.base, status(resp), quote(data))
 	case f.Message == "":
@@ -124,6 +132,10 @@ func (c *Client) denied(k call) *fault.Fault {
 	const how = "set TIDEPOLE_USERNAME and TIDEPOLE_PASSWORD"
 	if c.user == nil {
 		return fault.New(fault.Denied, "%s: %s wants a user name and a password", k.doing, c.base).WithHint(how)
+	}
+	if password, _ := c.user.Password(); password == "" {
+		return fault.New(fault.Denied, "%s: %s wants a password, and none was given for user %q", k.doing, c.base, c.user.Username()).
+			WithHint("set TIDEPOLE_PASSWORD, or name a file with --password-file or TIDEPOLE_PASSWORD_FILE")
 	}
 	return fault.New(fault.Denied, "%s: %s does not know user %q with this password", k.doing, c.base, c.user.Username()).
 		WithHint("%s as the server has them for user %q", how, c.user.Username())

@@ -244,6 +244,19 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+func TestPlainHTTPToATLSServer(t *testing.T) {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(s.Close)
+	c, err := client.New(client.Options{URL: "http" + strings.TrimPrefix(s.URL, "https")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.Status(t.Context())
+	if fault.Of(err) != fault.Invalid || !strings.Contains(fault.Hint(err), s.URL) {
+		t.Errorf("%v (%s), hint %q", err, fault.Of(err), fault.Hint(err))
+	}
+}
+
 func TestSilence(t *testing.T) {
 	s := newServer(t)
 	s.before = func(w http.ResponseWriter, r *http.Request, _ int) bool {

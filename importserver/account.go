@@ -3,6 +3,7 @@ package importserver
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -64,7 +65,17 @@ func (s *Server) evidence(ctx context.Context, i store.Image) (*bundle.Bundle, e
 		Annotations: i.Annotations, Source: i.Origin,
 	}
 	for _, p := range parts {
-		b.Put(s.part(ctx, p))
+		part := s.part(ctx, p)
+		open := part.Open
+		part.Open = func() (io.ReadCloser, error) {
+			r, err := open()
+			if fault.Of(err) == fault.NotFound {
+				err = fault.New(fault.Unavailable, "the %s of image %s is gone from the store: %w", p.Kind, i.Digest, err).
+					WithHint("tidepole image add IMAGE --force analyses it again and brings it back")
+			}
+			return r, err
+		}
+		b.Put(part)
 	}
 	return b, nil
 }

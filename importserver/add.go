@@ -143,6 +143,13 @@ func lookupFault(err error) error {
 	f := fault.New(fault.Invalid, "%w", err).
 		WithDetail("error_codes", []string{code}).WithDetail("registry_fault", kind.String())
 	f.Hint = fault.Hint(err)
+	switch kind {
+	case fault.Unavailable, fault.Denied, fault.Forbidden:
+		if f.Hint != "" {
+			f.Hint += "; "
+		}
+		f.Hint += "it is the server that asks the registry: add --from docker, or another source, to analyse the image here"
+	}
 	return f
 }
 

@@ -49,7 +49,8 @@ func openRegular(path string) (*os.File, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fault.New(fault.Invalid, "%s is not a regular file", printable(path))
+		return nil, fault.New(fault.Invalid, "%s is not a regular file", printable(path)).
+			WithHint("a folder that is an OCI image layout is of the source oci-dir: write oci-dir:PATH")
 	}
 	return os.Open(path)
 }

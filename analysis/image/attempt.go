@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -107,7 +108,8 @@ func (f failures) fault(ref string) error {
 		fmt.Fprintf(&b, "\n  %s: %s", one.source, strings.ReplaceAll(one.err.Error(), "\n", " "))
 	}
 	best := f.most().err
-	return &fault.Fault{Kind: fault.Of(best), Message: b.String(), Hint: fault.Hint(best), Err: best}
+	hint := cmp.Or(fault.Hint(best), "check the name, or choose the source with --from: "+sourceNames())
+	return &fault.Fault{Kind: fault.Of(best), Message: b.String(), Hint: hint, Err: best}
 }
 
 func sourceNames() string {

@@ -86,6 +86,9 @@ func TestBadInput(t *testing.T) {
 			}
 			nothingLeft(t, kept)
 			same(t, "kind", fault.Of(err), c.kind)
+			if want, ok := otherSource[c.name]; ok && !strings.Contains(fault.Hint(err), want) {
+				t.Errorf("the hint %q does not name %s", fault.Hint(err), want)
+			}
 			if !strings.Contains(err.Error(), c.says) {
 				t.Errorf("%q does not say %q", err, c.says)
 			}
@@ -191,4 +194,10 @@ func without(t testing.TB, img v1.Image) string {
 		t.Fatal(err)
 	}
 	return dir
+}
+
+// otherSource is the source that a hint names, by the case of bad input.
+var otherSource = map[string]string{
+	"an OCI archive as Docker's": "oci-archive:PATH",
+	"Docker's archive as OCI":    "docker-archive:PATH",
 }

@@ -74,7 +74,7 @@ func (v *visit) connectContainerd() (*containerd, error) {
 	}
 	if _, err := os.Stat(c.address); err != nil {
 		return nil, fault.New(fault.Unavailable, "containerd is not running: %w", err).
-			WithHint("start containerd, or give its socket's path")
+			WithHint("start containerd, or set CONTAINERD_ADDRESS to its socket's path")
 	}
 	api, err := client.New(c.address, client.WithDefaultNamespace(c.namespace), client.WithTimeout(containerdAnswers))
 	if err != nil {
@@ -149,7 +149,8 @@ func (c *containerd) lookUpFailed(ctx context.Context, err error) error {
 }
 
 func (c *containerd) failed(err error) error {
-	return fault.New(fault.Unavailable, "ask containerd at %s: %s", c.address, printable(err.Error()))
+	return fault.New(fault.Unavailable, "ask containerd at %s: %s", c.address, printable(err.Error())).
+		WithHint("check that CONTAINERD_ADDRESS is containerd's socket, and that you may open it")
 }
 
 // open gives a blob of the content store.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -34,12 +35,17 @@ type daemon struct {
 // findInDaemon has a daemon save the image into the visit's private folder, and
 // finds it there.
 func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) {
-	if _, err := reference.Parse(v.Reference); err != nil {
-		return nil, err // it becomes part of an address
+	ref, err := reference.Parse(v.Reference) // it becomes part of an address
+	if err != nil {
+		return nil, err
+	}
+	if ref.Repository != strings.ToLower(ref.Repository) {
+		return nil, fault.New(fault.Invalid, "%q cannot be in a daemon: a repository's name is in lower case", printable(ref.Repository)).
+			WithHint("write %s", strings.ToLower(ref.Repository))
 	}
 	api, err := client.New(end.options...)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(end.host), err)
+		return nil, noAddress(end.host, err)
 	}
 	v.later(api.Close)
 	d := daemon{v, end, api}

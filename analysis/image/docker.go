@@ -101,9 +101,15 @@ func (d Docker) inContext(name string) (endpoint, error) {
 func newEndpoint(e docker.Endpoint) (endpoint, error) {
 	options, err := e.ClientOpts()
 	if err != nil {
-		return endpoint{}, fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(e.Host), err)
+		return endpoint{}, noAddress(e.Host, err)
 	}
 	scheme, _, _ := strings.Cut(e.Host, "://")
 	local := scheme == "unix" || scheme == "npipe" || scheme == "ssh"
 	return endpoint{host: e.Host, options: options, private: local || e.TLSData != nil && !e.SkipTLSVerify}, nil
+}
+
+// noAddress is a daemon's address that cannot be one.
+func noAddress(host string, err error) error {
+	return fault.New(fault.Invalid, "reach the daemon at %s: %w", printable(host), err).
+		WithHint("an address is written as unix:///var/run/docker.sock or tcp://HOST:2376; DOCKER_HOST, CONTAINER_HOST and Docker's contexts give one")
 }

@@ -19,7 +19,8 @@ func findOCIDir(ctx context.Context, v *visit) (*place, error) {
 	}
 	if err != nil {
 		if info, statErr := os.Stat(path); statErr == nil && !info.IsDir() {
-			return nil, fault.New(fault.Invalid, "%s is not a folder", printable(path))
+			return nil, fault.New(fault.Invalid, "%s is not a folder", printable(path)).
+				WithHint("a file is of the source oci-archive or docker-archive: write oci-archive:PATH or docker-archive:PATH")
 		}
 		return nil, err
 	}

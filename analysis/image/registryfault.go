@@ -45,10 +45,12 @@ func (r registryFault) of(ctx context.Context, err error) error {
 		return r.unavailable("%s refuses the connection", err)
 	case isCertificate(err):
 		return r.unavailable("the certificate of %s cannot be verified", err).
-			WithHint("give the certificate of the authority that signed it")
+			WithHint("if it is signed by an authority of your own, name the authority's certificate file for %s: "+
+				"ca in registries of the configuration, or TIDEPOLE_REGISTRY_CA; that of the process that pulls counts", r.authority)
 	case errors.Is(err, http.ErrSchemeMismatch), plain && (refused.host == r.authority):
 		return fault.New(fault.Invalid, "%s speaks plain http, or no TLS, and plain http was not allowed for it", r.authority).
-			WithHint("set insecure-http for %s if the way to it can be trusted", r.authority)
+			WithHint("if the way to it can be trusted, set insecure-http for %s where the image is pulled, which for a central analysis is the server: "+
+				"insecure-http in registries of its configuration, or TIDEPOLE_REGISTRY_INSECURE_HTTP", r.authority)
 	case plain:
 		return fault.New(fault.Forbidden, "%s leads to another host: %w", r.authority, refused)
 	case errors.Is(err, errStalled), isTimeout(err):
@@ -60,7 +62,8 @@ func (r registryFault) of(ctx context.Context, err error) error {
 // unavailable says that the registry cannot be reached as it should.
 func (r registryFault) unavailable(format string, err error) *fault.Fault {
 	err = bare(err)
-	return &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(err.Error()), Err: err}
+	f := &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(err.Error()), Err: err}
+	return f.WithHint("check the image's name, and whether the machine that pulls reaches the registry %s", r.authority)
 }
 
 // answered is what a registry's refusal means.
@@ -78,7 +81,8 @@ func (r registryFault) answered(e *transport.Error) error {
 		return fault.New(fault.Denied, "%s wants credentials and none are known for it: %s", r.authority, said).
 			WithHint("sign in with \"docker login %s\" or give its credentials; some registries say this of repositories that do not exist", r.authority)
 	case e.StatusCode == http.StatusForbidden:
-		return fault.New(fault.Forbidden, "%s does not allow it: %s", r.authority, said)
+		return fault.New(fault.Forbidden, "%s does not allow it: %s", r.authority, said).
+			WithHint("check the repository's name, and what the user known for %s may read", r.authority)
 	case e.StatusCode == http.StatusNotFound:
 		return fault.New(fault.NotFound, "%s does not have it: %s", r.authority, said).
 			WithHint("check the repository, the tag and the digest")

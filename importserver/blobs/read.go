@@ -50,7 +50,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	switch {
 	case err == io.EOF && "sha256:"+hex.EncodeToString(r.sum.Sum(nil)) != r.digest:
 		return n, fault.New(fault.Unavailable, "read %s: its bytes are damaged", r.digest).
-			WithHint("import or add the image again, with force")
+			WithHint("tidepole image add IMAGE --force analyses it again and replaces them")
 	case err == io.EOF:
 		return n, io.EOF
 	}

@@ -1,10 +1,13 @@
 package store_test
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/importserver/store"
 	"github.com/tidepole/tidepole/importserver/store/storetest"
 )
@@ -42,5 +45,19 @@ func TestOpenRefuses(t *testing.T) {
 		if s, err := store.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("open %s: %v, %v", url, s, err)
 		}
+	}
+}
+
+func TestFileThatIsNoDatabase(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "tidepole.db")
+	if err := os.WriteFile(name, bytes.Repeat([]byte("no database"), 1000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(t.Context(), "sqlite:"+name)
+	if err == nil {
+		s.Close()
+	}
+	if fault.Of(err) != fault.Unsupported || fault.Hint(err) == "" || !strings.Contains(err.Error(), name) {
+		t.Errorf("%v (%s), hint %q", err, fault.Of(err), fault.Hint(err))
 	}
 }
