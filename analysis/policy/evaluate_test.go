@@ -229,8 +229,8 @@ func TestEvaluateTheInvalid(t *testing.T) {
 
 	p = policyOf(ruleOf("r", "HALT", "always", "always", "x", "y"))
 	equal(t, "problems", []string{
-		`rule "r" of rule set "s" (always/always): action "HALT" is none of: GO, WARN, STOP`,
-		`rule "r" of rule set "s" (always/always): parameter "x" is unknown; there are: none`,
+		`always/always (rule "r" of rule set "s"): action "HALT" is none of: GO, WARN, STOP`,
+		`always/always (rule "r" of rule set "s"): parameter "x" is unknown; there are: none`,
 	}, invalid(p))
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -133,7 +134,7 @@ func (x example) policy(t testing.TB) document.Policy {
 func (x example) check(t *testing.T) {
 	t.Helper()
 	p := x.policy(t)
-	const where = "rule \"r1\" of rule set \"s\" ("
+	const rule = "(rule \"r1\" of rule set \"s\")"
 	e := policy.Evaluate(p, policy.Input{
 		Image: report.Image{Digest: "sha256:d", ID: "sha256:i"}, Tag: "docker.io/app:1",
 		Evidence: x.image.evidence(t), Matches: x.image.matches, Now: now,
@@ -144,7 +145,10 @@ func (x example) check(t *testing.T) {
 		fires, ids = append(fires, f.Message), append(ids, f.TriggerID)
 	}
 	for _, problem := range e.Problems {
-		_, details, _ := cutAfter(problem.Details, where, "): ")
+		place, details, _ := strings.Cut(problem.Details, ": ")
+		if wants := x.trigger + " " + rule; place != wants && (place != x.trigger || problem.Type != report.ProblemNoData) {
+			t.Errorf("the problem %q is not with %s", problem.Details, wants)
+		}
 		switch problem.Type {
 		case report.ProblemNoData:
 			lacks = append(lacks, details)

@@ -56,7 +56,8 @@ func imageRuleSet(p policy.Policy, id string) (policy.RuleSet, error) {
 
 func (j *judge) rule(set policy.RuleSet, r policy.Rule) {
 	c, defects := compileRule(r)
-	where := fmt.Sprintf("rule %s of rule set %s (%s/%s)", quote(r.ID), quote(set.ID), clip(r.Gate), clip(r.Trigger))
+	place := clip(r.Gate) + "/" + clip(r.Trigger)
+	where := fmt.Sprintf("%s (rule %s of rule set %s)", place, quote(r.ID), quote(set.ID))
 	if len(defects) > 0 {
 		for _, d := range defects {
 			j.invalid([]string{where + ": " + d})
@@ -70,7 +71,7 @@ func (j *judge) rule(set policy.RuleSet, r policy.Rule) {
 	c.check(j.scene, &outcome{
 		gate: c.gate, trigger: c.trigger, rule: r.ID, seen: map[firing]bool{},
 		fire: func(f firing) { j.finding(set, r, c, f) },
-		miss: func(what string) { j.problem("warn", report.ProblemNoData, where+": "+what) },
+		miss: func(what string) { j.problem("warn", report.ProblemNoData, place+": "+what) }, // of all such rules at once
 	})
 }
 

@@ -31,12 +31,3 @@ func ruleOf(id, action, gate, trigger string, params ...string) document.Rule {
 }
 
 func cut(s string) (before, after string, ok bool) { return strings.Cut(s, "/") }
-
-// cutAfter drops what stands before the end of the first separator that follows
-// a prefix.
-func cutAfter(s, prefix, separator string) (before, after string, ok bool) {
-	if !strings.HasPrefix(s, prefix) {
-		return "", s, false
-	}
-	return strings.Cut(s, separator)
-}
