@@ -1,6 +1,7 @@
 package images
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,12 +28,14 @@ const (
 	secretsType   = "secret_search"
 	searchesType  = "content_search"
 	retrievedType = "retrieved_files"
-	allType       = "all" // every type of package
+	gapsType      = "gaps" // files of which something could not be read
+	allType       = "all"  // every type of package
 )
 
 const contentHelp = `Show what an image contains: packages of one or more types, its files, the
 places where secrets or patterns were found, or the files that were kept whole.
---type all is the packages of every type. Without --type the types there are.`
+--type all is the packages of every type, --type gaps the files of which
+something could not be read. Without --type the types there are.`
 
 type contentOptions struct {
 	types     []string
@@ -111,10 +114,12 @@ func (r reading) write(w io.Writer, types []string) error {
 		switch strings.ReplaceAll(types[0], "-", "_") {
 		case filesType:
 			return r.files(w)
+		case gapsType:
+			return r.gaps(w)
 		case secretsType:
-			return r.searches(w, r.c.Secrets)
+			return r.searches(w, r.c.Secrets, "no secrets found")
 		case searchesType:
-			return r.searches(w, r.c.ContentSearches)
+			return r.searches(w, r.c.ContentSearches, "no pattern was found")
 		case retrievedType:
 			return r.retrieved(w)
 		}
@@ -148,12 +153,12 @@ func (r reading) packages(w io.Writer, types []string) error {
 		}
 		return output.WriteJSON(w, r.format, all)
 	}
-	return r.table(w, packageRows(all))
+	return r.table(w, packageRows(all), "no packages of that type")
 }
 
 func notPackages(t string) bool {
 	switch strings.ReplaceAll(t, "-", "_") {
-	case filesType, secretsType, searchesType, retrievedType, "malware":
+	case filesType, gapsType, secretsType, searchesType, retrievedType, "malware":
 		return true
 	}
 	return false
@@ -167,15 +172,29 @@ func packageRows(all []wire.Content[wire.Package]) *table.Table {
 		table.Column{Name: "Type"}, table.Column{Name: "Licenses", Shrink: true, Max: maxLicenses, Drop: 1}, table.Column{Name: "Location", Shrink: true, Drop: 2})
 	for _, content := range all {
 		for _, p := range content.Content {
-			t.Row(p.Name, p.Version, p.Type, strings.Join(p.Licenses, " "), p.Location)
+			t.Row(p.Name, p.Version, packageType(p.Type), strings.Join(p.Licenses, " "), p.Location)
 		}
 	}
 	return t
 }
 
-func (r reading) table(w io.Writer, t *table.Table) error {
-	if r.format == output.CSV {
+// packageTypes are the names that vulnerabilities have for what content calls
+// otherwise.
+var packageTypes = map[string]string{"JAVA-JAR": "java", "JAVA-HPI": "java"}
+
+// packageType is a package's type as tables show it.
+func packageType(name string) string {
+	return cmp.Or(packageTypes[name], strings.ToLower(name))
+}
+
+// table writes t or, where there is nothing in it, tells a person so.
+func (r reading) table(w io.Writer, t *table.Table, none string) error {
+	switch {
+	case r.format == output.CSV:
 		return t.CSV(w)
+	case t.Len() == 0:
+		r.e.Say("%s", none)
+		return nil
 	}
 	return t.Write(w, r.e.Out.Columns())
 }
@@ -196,7 +215,7 @@ func (r reading) files(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		return r.table(w, t)
+		return r.table(w, t, "no files")
 	}
 	s, err := output.NewStream(w, r.format, wire.Content[wire.File]{Digest: r.digest, ContentType: filesType}, "content")
 	if err != nil {
@@ -208,7 +227,7 @@ func (r reading) files(w io.Writer) error {
 	return s.Close()
 }
 
-func (r reading) searches(w io.Writer, read func(context.Context, string) ([]wire.SearchResult, error)) error {
+func (r reading) searches(w io.Writer, read func(context.Context, string) ([]wire.SearchResult, error), none string) error {
 	results, err := read(r.ctx, r.digest)
 	if err != nil {
 		return err
@@ -233,5 +252,5 @@ func (r reading) searches(w io.Writer, read func(context.Context, string) ([]wir
 			}
 		}
 	}
-	return r.table(w, t)
+	return r.table(w, t, none)
 }

@@ -38,7 +38,7 @@ func (r reading) retrieved(w io.Writer) error {
 		}
 		t.Row(f.Path, fmt.Sprint(len(data)))
 	}
-	return r.table(w, t)
+	return r.table(w, t, "no files were kept")
 }
 
 // archive writes the files as a tar, readable by their owner only.

@@ -45,7 +45,7 @@ func record(w io.Writer, image wire.Image) error {
 		l.Add("Layers", "%d", *m.LayerCount)
 	}
 	if m.ImageSize != nil {
-		l.Add("Size", "%s", output.Bytes(*m.ImageSize))
+		l.Add("Size", "%s (its layers, as stored)", output.Bytes(*m.ImageSize))
 	}
 	if m.DockerfileMode != nil {
 		l.Add("Dockerfile", "%s", strings.ToLower(*m.DockerfileMode))
@@ -54,7 +54,7 @@ func record(w io.Writer, image wire.Image) error {
 		l.Add("Evidence", "%s", origins[image.Origin])
 	}
 	if image.Gaps > 0 {
-		l.Add("Gaps", "%s (tidepole image content IMAGE -t files -o json shows which)", gaps(image.Gaps))
+		l.Add("Gaps", "%s (tidepole image content IMAGE -t gaps shows which)", gaps(image.Gaps))
 	}
 	for _, key := range sortedKeys(image.Annotations) {
 		l.Add("Annotation", "%s=%s", key, image.Annotations[key])

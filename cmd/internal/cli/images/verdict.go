@@ -82,7 +82,7 @@ func (j judgement) showOne(e *env.Env, o checkOptions, v wire.Evaluation) error 
 	if v.Database.Present {
 		l.Add("Database", "%s", databaseText(e, v.Database))
 	} else {
-		l.Add("Database", "none: vulnerabilities were not looked for")
+		l.Add("Database", "no vulnerability database: vulnerabilities were not looked for")
 	}
 	if j.gaps > 0 {
 		l.Add("Gaps", "%s", gaps(j.gaps))

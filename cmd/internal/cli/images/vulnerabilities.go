@@ -79,8 +79,10 @@ func runVulnerabilities(ctx context.Context, e *env.Env, o vulnerabilityOptions,
 }
 
 func showVulnerabilities(e *env.Env, format string, f wire.VulnerabilityFilter, v wire.Vulnerabilities) error {
-	for _, note := range v.Notes {
-		e.Say("note: %s", note)
+	if v.Database.Present { // without one the result says why there is nothing
+		for _, note := range v.Notes {
+			e.Say("note: %s", note)
+		}
 	}
 	switch format {
 	case output.JSON, output.JSONRaw:
@@ -103,7 +105,9 @@ func showVulnerabilities(e *env.Env, format string, f wire.VulnerabilityFilter, 
 // noDatabase says that nothing is known, where "none" would be a lie.
 func noDatabase(e *env.Env, db report.Database) error {
 	_, err := fmt.Fprintln(e.Out, "no vulnerability database: nothing is known of this image's vulnerabilities")
-	sayDatabase(e, db)
+	if !strings.HasPrefix(db.Error, "no vulnerability database") {
+		sayDatabase(e, db)
+	}
 	e.Say("hint: tidepole vulndb update fetches one, tidepole vulndb import FILE brings one in")
 	return err
 }

@@ -57,6 +57,10 @@ func runList(ctx context.Context, e *env.Env, detail bool) error {
 	case output.CSV:
 		return rows(records).CSV(e.Out)
 	}
+	if len(records) == 0 {
+		e.Say("no policies")
+		return nil
+	}
 	return rows(records).Write(e.Out, e.Out.Columns())
 }
 

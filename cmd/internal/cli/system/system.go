@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,28 +129,60 @@ func show(w io.Writer, format, url string, s wire.Status) error {
 	l.Add("Status", "%s", state)
 	l.Add("Version", "%s", s.Version)
 	l.Add("Store", "%s", s.DBVersion)
-	if s.Message != "" {
+	if s.Message != "" && s.Message != fine {
 		l.Add("Message", "%s", s.Message)
 	}
-	detail(l, "", s.Detail)
+	detail(l, nil, s.Detail)
 	return l.Err()
 }
 
+// fine is the API's message where there is nothing to say.
+const fine = "all good"
+
+// labels are the names of what a server says of itself, where its keys do not
+// read well.
+var labels = map[string]string{"queue queued": "Queued", "queue running": "Running", "images": "Images"}
+
 // detail writes what the server says of its parts, one line each.
-func detail(l *output.Lines, prefix string, m map[string]any) {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		name := strings.TrimSpace(prefix + " " + strings.ReplaceAll(k, "_", " "))
+func detail(l *output.Lines, above []string, m map[string]any) {
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		path := append(above[:len(above):len(above)], strings.ReplaceAll(k, "_", " "))
 		if below, ok := m[k].(map[string]any); ok {
-			detail(l, name, below)
+			detail(l, path, below)
 			continue
 		}
-		l.Add(capital(name), "%v", m[k])
+		l.Add(label(path), "%s", value(m[k]))
 	}
+}
+
+// label is where a value stands: "Database built" of database, built.
+func label(path []string) string {
+	name := strings.Join(path, " ")
+	if text, ok := labels[name]; ok {
+		return text
+	}
+	if rest, ok := strings.CutPrefix(name, "queue stages "); ok { // of one kind of work
+		name = rest
+	}
+	return capital(name)
+}
+
+// value is a value as people read it: yes and no, whole numbers, times in seconds.
+func value(v any) string {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return "yes"
+		}
+		return "no"
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
+	case string:
+		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
+			return output.Time(t)
+		}
+	}
+	return fmt.Sprint(v)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:min(1, len(s))]) + s[min(1, len(s)):] }
