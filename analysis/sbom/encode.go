@@ -25,6 +25,10 @@ const SyftJSON = "syft-json"
 
 // encoders are the formats a document can be written in, in the order in which
 // they are named to the user.
+//
+// In SPDX and CycloneDX, syft's encoders name Anchore as the creating
+// organisation or the tool's author, whatever the document says; neither their
+// configuration nor its descriptor changes that.
 var encoders = []struct {
 	name string
 	make func() (sbom.FormatEncoder, error)
