@@ -3,6 +3,8 @@ package images
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -79,11 +81,28 @@ func runList(ctx context.Context, e *env.Env, o listOptions) error {
 	case output.CSV:
 		return rows(images).CSV(e.Out)
 	}
+	if len(images) == 0 {
+		e.Say("no images")
+		return nil
+	}
 	return rows(images).Write(e.Out, e.Out.Columns())
 }
 
+var (
+	statuses = []string{wire.NotAnalyzed, wire.Analyzing, wire.Analyzed, wire.AnalysisFailed}
+	records  = []string{wire.Active, "deleting", "all"}
+)
+
 func (o listOptions) filter() (wire.ImageFilter, error) {
 	f := wire.ImageFilter{Status: underscored(o.status), Record: o.record, History: o.history}
+	if f.Status != "" && !slices.Contains(statuses, f.Status) {
+		return f, fault.New(fault.Invalid, "there is no state %q of an analysis", o.status).
+			WithHint("--analysis-status is one of %s", dashed(strings.Join(statuses, ", ")))
+	}
+	if !slices.Contains(records, o.record) {
+		return f, fault.New(fault.Invalid, "there is no state %q of a record", o.record).
+			WithHint("--image-status is one of %s", strings.Join(records, ", "))
+	}
 	if o.image == "" {
 		if o.history {
 			return f, fault.New(fault.Invalid, "--history needs --image TAG")
