@@ -111,7 +111,7 @@ func TestRegistriesOfTheFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return newShell(t).run("-c", write(t, string(file)), "image", "analyze", name, "--from", "registry", "-o", evidence)
+		return newShell(t).run("-c", write(t, string(file)), "image", "analyze", name, "--from", "registry", "-o", evidence, "--overwrite")
 	}
 	if r := analyze(nil); r.code != 0 {
 		t.Errorf("with the right settings: %+v", r)

@@ -45,6 +45,7 @@ func Tree(e *env.Env) (*cobra.Command, *pflag.FlagSet) {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{badFlag(err)} })
 	global(root.PersistentFlags(), e)
 	settings := hidden(e)
+	e.Ready = func(cmd *cobra.Command) error { return load(e, cmd, settings) }
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		return prepare(e, cmd, settings)
 	}
@@ -98,17 +99,7 @@ func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 	if onlyHelps(cmd) {
 		return nil
 	}
-	var err error
-	if e.Config, err = config.Load(e.Lookup, e.Global.ConfigFile); err != nil {
-		return err
-	}
-	if err := e.Config.Check(keys(cmd.Root(), settings)); err != nil {
-		return err
-	}
-	if err := e.Config.Fill(cmd.Flags()); err != nil {
-		return err
-	}
-	if err := e.Config.Fill(settings); err != nil {
+	if err := load(e, cmd, settings); err != nil {
 		return err
 	}
 	if err := ownOutput(cmd); err != nil {
@@ -123,13 +114,28 @@ func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 	return nil
 }
 
+// load reads the configuration and fills the flags and settings.
+func load(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
+	var err error
+	if e.Config, err = config.Load(e.Lookup, e.Global.ConfigFile); err != nil {
+		return err
+	}
+	if err := e.Config.Check(keys(cmd.Root(), settings)); err != nil {
+		return err
+	}
+	if err := e.Config.Fill(cmd.Flags()); err != nil {
+		return err
+	}
+	return e.Config.Fill(settings)
+}
+
 // ownOutput refuses -o for a command that has no result to format.
 func ownOutput(cmd *cobra.Command) error {
 	f := cmd.Flags().Lookup("output")
 	if f == nil || !f.Changed || cmd.HasSubCommands() || f != cmd.InheritedFlags().Lookup("output") {
 		return nil
 	}
-	return fault.New(fault.Invalid, "%s has no output formats: -o does not go with it", cmd.CommandPath())
+	return fault.New(fault.Invalid, "%s has no output formats: -o does not go with it", cmd.CommandPath()).WithHint("see %s --help", cmd.CommandPath())
 }
 
 // warnUnknown tells of variables that look like settings and are none.

@@ -242,7 +242,7 @@ func TestQuietAndVerbose(t *testing.T) {
 	t.Parallel()
 	s := newShell(t)
 	dir, file := small(t), filepath.Join(t.TempDir(), "f")
-	analyze := []string{"image", "analyze", dir, "--from", "oci-dir", "-o", file}
+	analyze := []string{"image", "analyze", dir, "--from", "oci-dir", "-o", file, "--overwrite"}
 	if r := s.run(analyze...); !strings.Contains(r.err, "catalog: cataloguing packages\n") {
 		t.Errorf("not quiet: %q", r.err)
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/formats/table"
 )
@@ -28,6 +30,9 @@ type Env struct {
 	Version Version
 
 	// What follows is set once the command line and the configuration are read.
+
+	// Ready reads the configuration for what runs no command, as completion does.
+	Ready func(*cobra.Command) error
 
 	Global   Global
 	Analysis Analysis

@@ -1,13 +1,17 @@
 package env
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // temp is the process's own folder for temporary files.
@@ -44,10 +48,20 @@ func (e *Env) TempDir() (string, error) {
 	sweep(root)
 	dir, err := os.MkdirTemp(root, fmt.Sprintf("tidepole-%d-", os.Getpid()))
 	if err != nil {
-		return "", fmt.Errorf("make a temporary folder: %w", err)
+		return "", noTemp(root, err)
 	}
 	e.temp.path = dir
 	return dir, e.announce(dir)
+}
+
+// noTemp names the folder that the user can do something about.
+func noTemp(root string, err error) error {
+	var other *fs.PathError
+	if errors.As(err, &other) {
+		err = other.Err
+	}
+	return fault.New(fault.Invalid, "make a temporary folder in %s: %w", root, err).
+		WithHint("--temp-dir or TIDEPOLE_TEMP_DIR names a folder that is there, that this user can write to and that has space")
 }
 
 func (e *Env) announce(dir string) error {

@@ -24,7 +24,7 @@ const fromUsage = "`SOURCE[:REF]` to read the image from; without it all sources
 
 type analyzeOptions struct {
 	target engine.Target
-	file   string
+	file   output.File
 }
 
 func analyze(e *env.Env) *cobra.Command {
@@ -35,18 +35,23 @@ func analyze(e *env.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return runAnalyze(cmd.Context(), e, o, args[0]) },
 	}
 	o.target.Register(cmd.Flags(), fromUsage)
-	cmd.Flags().StringVarP(&o.file, "output", "o", "", "`FILE` to write the evidence to; - is standard output")
+	cmd.Flags().StringVarP(&o.file.Path, "output", "o", "", "`FILE` to write the evidence to; - is standard output")
+	cmd.Flags().BoolVar(&o.file.Overwrite, "overwrite", false, "replace FILE if it is there")
 	config.Key(cmd.Flags(), "output", "image.analyze.output")
+	config.Key(cmd.Flags(), "overwrite", "image.analyze.overwrite")
 	return cmd
 }
 
 func runAnalyze(ctx context.Context, e *env.Env, o analyzeOptions, name string) error {
 	switch {
-	case o.file == "":
+	case o.file.Path == "":
 		return fault.New(fault.Invalid, "analyze %s: no file is named for the evidence", name).
 			WithHint("tidepole image analyze %s -o FILE", name)
-	case o.file == "-" && e.Out.Terminal:
+	case o.file.Path == "-" && e.Out.Terminal:
 		return fault.New(fault.Invalid, "evidence is not for a terminal").WithHint("-o FILE, or send standard output elsewhere")
+	}
+	if err := o.file.Check(); err != nil {
+		return err // before the work, too
 	}
 	display := progress.New(e)
 	defer display.Close()
@@ -56,14 +61,11 @@ func runAnalyze(ctx context.Context, e *env.Env, o analyzeOptions, name string) 
 	}
 	defer b.Close()
 	write := func(w io.Writer) error { return bundle.WriteFile(contextWriter{ctx, w}, b) }
-	if o.file == "-" {
-		return output.File{}.Write(e.Out, write)
-	}
-	if err := output.Atomically(o.file, write); err != nil {
+	if err := o.file.Write(e.Out, write); err != nil || o.file.Path == "-" {
 		return err
 	}
 	display.Close()
-	return wrote(e, o.file, b)
+	return wrote(e, o.file.Path, b)
 }
 
 // wrote is the result: what the file holds.

@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,7 +69,7 @@ func check(e *env.Env) *cobra.Command {
 	fs.StringVarP(&o.tag, "tag", "t", "", "`TAG` to judge the image under")
 	fs.BoolVarP(&o.gate.fail, "fail-based-on-results", "f", false, "end with 2 where the policy fails")
 	fs.IntVar(&o.gate.code, "exit-code", exit.Refused, "with --fail-based-on-results: `N` instead of 2")
-	fs.BoolVar(&o.gate.complete, "require-complete", false, "end with 3 where evidence or database are incomplete")
+	fs.BoolVar(&o.gate.complete, "require-complete", false, "end with 3 where evidence is incomplete or was never taken, or the database is absent")
 	fs.Var(&o.gate.maxAge, "max-db-age", "end with 3 where the database is absent or older than `AGE`, as in 5d or 36h")
 	fs.BoolVar(&o.local, "local", false, "analyse and judge in this process, without a server")
 	o.target.RegisterLong(fs, fromUsage+" (with --local)")
@@ -108,8 +109,9 @@ func runCheck(ctx context.Context, e *env.Env, o checkOptions, name string) erro
 
 // judgement is a check's answer and what else decides over the exit code.
 type judgement struct {
-	check wire.Check
-	gaps  int // files that could not be read in full
+	check  wire.Check
+	gaps   int      // files that could not be read in full
+	absent []string // what was never looked at; known where completeness is asked for
 }
 
 // checkRemote asks the server.
@@ -143,7 +145,11 @@ func checkRemote(ctx context.Context, e *env.Env, o checkOptions, format, name s
 		return judgement{}, fault.New(fault.NotFound, "check %s: the server has no evaluation of it", name).
 			WithHint("tidepole image get %s shows whether it is analysed", found.Digest)
 	}
-	return judgement{answer, found.Gaps}, nil
+	j := judgement{check: answer, gaps: found.Gaps}
+	if o.gate.complete {
+		j.absent, err = untakenRemote(ctx, c, found.Digest)
+	}
+	return j, err
 }
 
 // latest is the evaluation that counts.
@@ -163,10 +169,15 @@ func (g gate) decide(now time.Time, j judgement) error {
 	if g.fail && e.Status != passed {
 		return exit.Silently(g.code)
 	}
-	why := g.undecided(now, j, e)
-	if why == "" {
+	var why []string
+	if g.complete {
+		why = append(why, j.absent...)
+	}
+	if other := g.undecided(now, j, e); other != "" {
+		why = append(why, other)
+	}
+	if len(why) == 0 {
 		return nil
 	}
-	return exit.With(exit.Undecided, fault.New(fault.Unavailable, "undecided: %s", why).
-		WithHint("see tidepole help exit-codes; tidepole vulndb status shows the database"))
+	return exit.With(exit.Undecided, fault.New(fault.Unavailable, "undecided: %s", strings.Join(why, "; ")).WithHint("%s", j.next()))
 }

@@ -4,7 +4,9 @@ package images
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
 )
 
 // Command is "image" with its verbs.
@@ -14,6 +16,13 @@ func Command(e *env.Env) *cobra.Command {
 		Long: "Add images, show what is known of them, judge and delete them.\n\n" +
 			"IMAGE is a tag, a digest (sha256:…) or an image id of the server's images.",
 	}
-	cmd.AddCommand(add(e), analyze(e), list(e), get(e), metadata(e), content(e), sbom(e), vulnerabilities(e), check(e), remove(e))
+	named := []*cobra.Command{get(e), metadata(e), content(e), sbom(e), vulnerabilities(e), check(e), remove(e)}
+	for _, c := range named {
+		c.ValidArgsFunction = remote.CompleteImages(e)
+	}
+	for _, c := range append([]*cobra.Command{add(e), analyze(e), list(e)}, named...) {
+		_ = c.RegisterFlagCompletionFunc("from", cobra.FixedCompletions(engine.SourceNames(), cobra.ShellCompDirectiveDefault))
+		cmd.AddCommand(c)
+	}
 	return cmd
 }

@@ -3,12 +3,13 @@ package images
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
-	"github.com/tidepole/tidepole/cmd/internal/cli/exit"
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -47,6 +48,7 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 		return err
 	}
 	var digests []string
+	tagsOf := map[string][]string{}
 	if o.all {
 		images, err := c.Images(ctx, wire.ImageFilter{})
 		if err != nil {
@@ -61,7 +63,10 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 		if err != nil {
 			return err
 		}
-		digests = append(digests, found.Digest)
+		if !slices.Contains(digests, found.Digest) {
+			digests = append(digests, found.Digest)
+		}
+		tagsOf[found.Digest] = tags(found.Image)
 	}
 	if len(digests) == 0 {
 		return showDeletions(e, format, []wire.Deletion{})
@@ -70,16 +75,29 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 	if err != nil {
 		return err
 	}
+	for _, d := range deletions {
+		if names := tagsOf[d.Digest]; len(names) > 1 && d.Status == wire.Deleting {
+			e.Say("%s goes with all its tags: %s", d.Digest, strings.Join(names, ", "))
+		}
+	}
 	if err := showDeletions(e, format, deletions); err != nil {
 		return err
 	}
-	for _, d := range deletions {
-		if d.Status != wire.Deleting {
-			return exit.With(exit.Failed, fault.New(fault.Conflict, "delete %s: %s: %s", d.Digest, dashed(d.Status), d.Detail).
-				WithHint("--force deletes what is in use"))
-		}
+	return undeleted(format, deletions)
+}
+
+// undeleted is the error where images are still there. Why is in the result
+// already, unless that is ids alone.
+func undeleted(format string, deletions []wire.Deletion) error {
+	kept := slices.DeleteFunc(slices.Clone(deletions), func(d wire.Deletion) bool { return d.Status == wire.Deleting })
+	if len(kept) == 0 {
+		return nil
 	}
-	return nil
+	f := fault.New(fault.Conflict, "%d of %d images were not deleted", len(kept), len(deletions))
+	if format == output.ID {
+		f = fault.New(fault.Conflict, "delete %s: %s", kept[0].Digest, kept[0].Detail)
+	}
+	return f
 }
 
 func showDeletions(e *env.Env, format string, deletions []wire.Deletion) error {

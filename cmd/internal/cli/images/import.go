@@ -81,6 +81,10 @@ func readBundle(ctx context.Context, e *env.Env, path string) (*bundle.Bundle, e
 			return nil, fault.New(fault.Invalid, "read evidence: %w", err)
 		}
 		defer f.Close()
+		if info, err := f.Stat(); err == nil && info.IsDir() {
+			return nil, fault.New(fault.Invalid, "read evidence: %s is a folder", path).
+				WithHint("name the file in it that tidepole image analyze IMAGE -o FILE wrote")
+		}
 		in = env.Ending(ctx, f, path)
 	}
 	temp, err := e.TempDir()

@@ -3,11 +3,13 @@ package images
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
+	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/policy"
 	"github.com/tidepole/tidepole/formats/reference"
@@ -22,6 +24,10 @@ func checkLocal(ctx context.Context, e *env.Env, o checkOptions, format, name st
 	p := engine.DefaultPolicy()
 	if o.policy != "" {
 		if p, err = engine.ReadPolicy(e.Stdin(ctx), o.policy); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				return j, fault.New(fault.Invalid, "%w", err).
+					WithHint("with --local, --policy is a file; tidepole policy get NAME --detail > FILE takes one from a server")
+			}
 			return j, err
 		}
 	}
@@ -53,11 +59,14 @@ func checkLocal(ctx context.Context, e *env.Env, o checkOptions, format, name st
 	for _, note := range r.Matches.Notes {
 		e.Say("note: %s", note)
 	}
-	return localJudgement(p, wire.EvaluationOf(*r.Evaluation, p, r.Matches.Database, o.detail || format == output.CSV), b.Digest, tag, facts.Gaps), nil
+	return localJudgement(p, wire.EvaluationOf(*r.Evaluation, p, r.Matches.Database, o.detail || format == output.CSV), b, tag, facts), nil
 }
 
-func localJudgement(p policy.Policy, v wire.Evaluation, digest, tag string, gaps int) judgement {
-	return judgement{wire.Check{PolicyID: p.ID, Digest: digest, Tag: tag, Evaluations: []wire.Evaluation{v}}, gaps}
+func localJudgement(p policy.Policy, v wire.Evaluation, b *bundle.Bundle, tag string, facts bundle.Facts) judgement {
+	return judgement{
+		check: wire.Check{PolicyID: p.ID, Digest: b.Digest, Tag: tag, Evaluations: []wire.Evaluation{v}},
+		gaps:  facts.Gaps, absent: untakenLocal(b, facts),
+	}
 }
 
 // localTag is the tag that the policy's mappings are matched against.

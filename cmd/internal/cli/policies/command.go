@@ -22,7 +22,12 @@ func Command(e *env.Env) *cobra.Command {
 		Use: "policy", Short: "Add, show, choose and delete policies",
 		Long: "Add, show, choose and delete policies.\n\nPOLICY is a policy's id or its name.",
 	}
-	cmd.AddCommand(list(e), get(e), add(e), update(e), activate(e), remove(e), gates(e))
+	named := []*cobra.Command{get(e), activate(e), remove(e)}
+	for _, c := range named {
+		c.ValidArgsFunction = remote.CompletePolicies(e)
+	}
+	cmd.AddCommand(list(e), add(e), update(e), gates(e))
+	cmd.AddCommand(named...)
 	return cmd
 }
 

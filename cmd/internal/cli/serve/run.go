@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -48,6 +49,16 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fault.New(fault.Unavailable, "listen on %s: %w", o.listen, err).
+			WithHint("--listen HOST:PORT chooses another address; port 0 is a free one")
+	}
+	defer listener.Close() // where serving did not come to it
+	if err := prepare(o.data); err != nil {
+		return err
+	}
 	server, closers, err := open(ctx, e, o)
 	defer func() {
 		for i := len(closers) - 1; i >= 0; i-- {
@@ -57,13 +68,27 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 	if err != nil {
 		return err
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", o.listen)
-	if err != nil {
-		return fault.New(fault.Unavailable, "listen on %s: %w", o.listen, err).
-			WithHint("--listen HOST:PORT chooses another address; port 0 is a free one")
-	}
 	return serve(ctx, e, o, server, listener, secure)
+}
+
+// prepare makes the data folder, and tries whether this user can write to it.
+func prepare(dir string) error {
+	err := os.MkdirAll(dir, 0o700)
+	if err == nil {
+		var probe *os.File
+		if probe, err = os.CreateTemp(dir, ".writable-*"); err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+	}
+	var other *fs.PathError
+	if errors.As(err, &other) {
+		err = other.Err
+	}
+	if err != nil {
+		return fault.New(fault.Invalid, "prepare the data folder %s: %w", dir, err).
+			WithHint("--data DIR names a folder that this user can make and write to")
+	}
+	return nil
 }
 
 // tls is how HTTPS is served; nil where plain HTTP is.
