@@ -59,7 +59,7 @@ func TestWrap(t *testing.T) {
 	}{
 		"any width":           {"one two", 0, []string{"one two"}},
 		"between words":       {"one two three", 8, []string{"one two", "  three"}},
-		"long words":          {"one sha256:0123456789 two", 6, []string{"one", "  sha256:0123456789", "  two"}},
+		"long words":          {"one sha256:0123456789 two", 6, []string{"one sha256:0123456789", "  two"}},
 		"wide letters":        {"日本 日本", 6, []string{"日本", "  日本"}},
 		"nothing":             {"", 6, []string{""}},
 		"narrower than a run": {"日本", 1, []string{"日本"}},

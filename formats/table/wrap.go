@@ -7,7 +7,7 @@ import (
 )
 
 // Wrap breaks text between words into lines of at most that width, 0 for any;
-// all but the first are indented. A word that is wider stays whole.
+// all but the first are indented. A word that is wider stays whole, and where it is.
 func Wrap(text string, width int, indent string) []string {
 	if width <= 0 {
 		return []string{text}
@@ -37,6 +37,8 @@ func wrap(text string, width, longest int) []string {
 		case i == 0:
 			line = word
 		case runewidth.StringWidth(line)+1+runewidth.StringWidth(word) <= width:
+			line += " " + word
+		case longest == 0 && runewidth.StringWidth(word) > width: // no line would hold it
 			line += " " + word
 		default:
 			lines, line = append(lines, line), word

@@ -131,6 +131,12 @@ func TestImageFromAddToDelete(t *testing.T) {
 			`^Evaluation: fail$`, `^Final Action: stop$`, `^Reason: policy_evaluation$`, `^Database: v6\S* built .* old\), \S+$`, `^GATE +TRIGGER +DESCRIPTION +STATUS$`} {
 			match(t, out, "(?m)"+want)
 		}
+		match(t, out, `(?s)GATE.* stop\n.* warn\n`)
+		if strings.LastIndex(out, " stop\n") > strings.Index(out, " warn\n") {
+			t.Errorf("what fails the image does not come first:\n%s", out)
+		}
+		match(t, s.ok("image", "check", digest, "-o", "csv"), `^Gate,Trigger,Description,Status,Trigger ID\n`)
+		match(t, s.ok("image", "check", digest, "--detail", "-v"), `(?m)^GATE .* TRIGGER ID$`)
 		if r := s.run("image", "check", digest, "-f"); r.code != 2 || r.err != "" || !strings.Contains(r.out, "\nEvaluation: fail\n") {
 			t.Errorf("-f: %+v", r)
 		}
