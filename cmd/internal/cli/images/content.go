@@ -85,28 +85,13 @@ func runContent(ctx context.Context, e *env.Env, o contentOptions, name string) 
 	}
 	r := reading{ctx, e, c, found.Digest, format, o.file.Path != ""}
 	if o.available || len(o.types) == 0 {
-		types, err := r.types()
+		types, err := c.ContentTypes(ctx, found.Digest)
 		if err != nil {
 			return err
 		}
 		return showTypes(e, format, types)
 	}
 	return o.file.Write(e.Out, func(w io.Writer) error { return r.write(w, o.types) })
-}
-
-// types are those of the server, and the ones that it answers under other routes.
-func (r reading) types() ([]string, error) {
-	types, err := r.c.ContentTypes(r.ctx, r.digest)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range []string{secretsType, searchesType, retrievedType} {
-		if !slices.Contains(types, t) {
-			types = append(types, t)
-		}
-	}
-	slices.Sort(types)
-	return types, nil
 }
 
 func (r reading) write(w io.Writer, types []string) error {
