@@ -69,9 +69,9 @@ func (s *search) observe(e files.Entry, r io.Reader) {
 	}
 }
 
-// scan searches one file. That it is larger than the limit, or known not to be
-// worth a search, is in the document's configuration and no gap; that a part of
-// it was left out is, whether the rest has matches or not.
+// scan searches one file. What is larger than the limit, inflated or not, or known
+// not to be worth a search, follows from the document's configuration and is no
+// gap; that anything else was left out is, whether the rest has matches or not.
 func (s *search) scan(e files.Entry, r io.Reader) []bundle.Match {
 	matches, skipped, err := s.matcher.Scan(e.Path, e.Size, r)
 	s.mu.Lock()

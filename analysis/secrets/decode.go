@@ -3,7 +3,6 @@ package secrets
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -62,7 +61,7 @@ func (s *scratch) inflate(raw []byte, limit int64) (text, string) {
 	}
 	switch {
 	case int64(s.text.Len()) > limit:
-		return text{bytes: s.text.Bytes()[:limit]}, fmt.Sprintf("inflates to more than %d bytes: the rest is left out", limit)
+		return text{bytes: s.text.Bytes()[:limit]}, inflatesTooFar(limit)
 	case err != nil && s.text.Len() == 0:
 		return text{bytes: raw}, "gzip is damaged: searched as it is"
 	case err != nil:

@@ -70,10 +70,10 @@ func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.M
 // knownNoise is why files in which nobody keeps secrets are skipped.
 const knownNoise = "known noise"
 
-// Excluded tells whether Scan skipped a file that the rules or the limit on the
-// size of files exclude, and not a part of one that should have been searched.
+// Excluded tells whether Scan skipped what the rules or the limit on the size of
+// files exclude, packed or not, and nothing that should have been searched.
 func (m *Matcher) Excluded(skipped string) bool {
-	return skipped == knownNoise || skipped == m.tooLarge()
+	return skipped == knownNoise || skipped == m.tooLarge() || skipped == inflatesTooFar(m.maxFileSize)
 }
 
 func (m *Matcher) isNoise(name string) bool {
@@ -81,6 +81,10 @@ func (m *Matcher) isNoise(name string) bool {
 }
 
 func (m *Matcher) tooLarge() string { return fmt.Sprintf("larger than %d bytes", m.maxFileSize) }
+
+func inflatesTooFar(limit int64) string {
+	return fmt.Sprintf("inflates to more than %d bytes: the rest is left out", limit)
+}
 
 func join(a, b string) string {
 	if a == "" {
