@@ -32,11 +32,16 @@ func (s *Server) limitOf(kind bundle.Kind) int64 {
 // keep stores the bytes of a part. Until they are referred to by a row, the
 // housekeeper leaves them alone for Options.BlobAge.
 func (s *Server) keep(ctx context.Context, kind bundle.Kind, mediaType string, r io.Reader) (store.Part, error) {
+	r, checked := check(kind, r)
 	staged, err := s.blobs.Stage(ctx, r, s.limitOf(kind))
+	refused := checked()
 	if err != nil {
 		return store.Part{}, err
 	}
 	defer staged.Discard()
+	if refused != nil {
+		return store.Part{}, refused
+	}
 	err = s.store.InTx(ctx, func(tx *store.Tx) error {
 		return tx.TouchBlob(ctx, staged.Digest, staged.Size, s.now())
 	})
@@ -49,6 +54,25 @@ func (s *Server) keep(ctx context.Context, kind bundle.Kind, mediaType string, r
 	return store.Part{
 		Kind: string(kind), Digest: staged.Digest, Size: staged.Size, MediaType: mediaType, CreatedAt: s.now(),
 	}, nil
+}
+
+// check reads a part along with whoever reads it, and tells at the end whether
+// it must not be kept.
+func check(kind bundle.Kind, r io.Reader) (io.Reader, func() error) {
+	if kind != bundle.SecretSearches && kind != bundle.ContentSearches {
+		return r, func() error { return nil }
+	}
+	along, w := io.Pipe()
+	done := make(chan error, 1)
+	go func() {
+		err := bundle.CheckSearches(along)
+		io.Copy(io.Discard, along) // whoever reads r must not wait for this
+		done <- err
+	}()
+	return io.TeeReader(r, w), func() error {
+		w.Close()
+		return <-done
+	}
 }
 
 // keepBundle stores all parts of a bundle.

@@ -356,6 +356,7 @@ func TestUploadRefuses(t *testing.T) {
 		"truncated gzip":    {packages, string(pack(t, "gzip", []byte("abc"))[:15]), encoded("gzip"), 400, fault.Invalid},
 		"not zstd":          {packages, "plain", encoded("zstd"), 400, fault.Invalid},
 		"unknown encoding":  {packages, "plain", encoded("br"), 415, fault.Unsupported},
+		"a secret's value":  {wire.Path(wire.RoutePart, op.UUID, "secret-searches"), `[{"content_searches":[{"classification":"a","value":"hush"}]}]`, nil, 400, fault.Invalid},
 		"unknown part":      {wire.Path(wire.RoutePart, op.UUID, "malware"), "x", nil, 404, fault.NotFound},
 		"unknown operation": {wire.Path(wire.RoutePart, "../../etc", "packages"), "x", nil, 404, fault.NotFound},
 	} {

@@ -152,6 +152,24 @@ func TestDocumentWithAHugeElementIsRefused(t *testing.T) {
 	}
 }
 
+func TestSearchesThatCarryValuesAreRefused(t *testing.T) {
+	const place = `"location":{"path":"/a","layerID":"sha256:aa"}`
+	for text, want := range map[string]fault.Kind{
+		`[{` + place + `,"content_searches":[{"classification":"key","line_number":1,"length":3,"value":"hush"}]}]`: fault.Invalid,
+		`[{` + place + `,"content_searches":[{"classification":"key","matches":["hush"]}]}]`:                        fault.Invalid,
+		`[{` + place + `,"content_searches":[{"classification":"key","extra":{"text":"hush"}}]}]`:                   fault.Invalid,
+		`[{` + place + `,"content_searches":[{"classification":"key","line_number":1,"entropy":4.5,"value":""}]}]`:  -1,
+		`[{` + place + `,"content_searches":[]}]`:                                                                   -1,
+		`[]`:      -1,
+		`no JSON`: -1,
+	} {
+		err := bundle.CheckSearches(strings.NewReader(text))
+		if want < 0 && err != nil || want >= 0 && (fault.Of(err) != want || err == nil || strings.Contains(err.Error(), "hush")) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Location is where in an image something is.
@@ -37,6 +39,34 @@ type FileContent struct {
 // EachSearch reads a secret_searches or content_searches part, one file at a
 // time, none of which may take more than 64 MiB.
 func EachSearch(r io.Reader, visit func(Search) error) error { return eachElement(r, visit) }
+
+// matchFields are what a Match may carry.
+var matchFields = map[string]bool{"classification": true, "line_number": true, "line_offset": true, "seek_position": true, "length": true}
+
+// CheckSearches refuses a part of searches whose matches carry anything but
+// numbers besides their classification, for that may be what matched: a secret's
+// value is not taken in. The error is fault.Invalid and does not repeat it. What
+// is no part of searches at all is not its affair.
+func CheckSearches(r io.Reader) error {
+	type search struct {
+		Matches []map[string]json.RawMessage `json:"content_searches"`
+	}
+	err := eachElement(r, func(s search) error {
+		for _, m := range s.Matches {
+			for field, value := range m {
+				if !matchFields[field] && len(value) > 2 && (value[0] == '"' || value[0] == '{' || value[0] == '[') {
+					return fault.New(fault.Invalid, "a match carries %.40q besides its place: values of what was found are not taken in", field).
+						WithHint("have the client that searched leave the values out")
+				}
+			}
+		}
+		return nil
+	})
+	if fault.Of(err) == fault.Invalid {
+		return err
+	}
+	return nil
+}
 
 // EachFileContent reads a file_contents part, one file at a time, none of which
 // may take more than 64 MiB.
