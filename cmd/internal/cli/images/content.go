@@ -75,11 +75,7 @@ func runContent(ctx context.Context, e *env.Env, o contentOptions, name string) 
 	if err != nil {
 		return err
 	}
-	c, err := remote.Connect(e, nil)
-	if err != nil {
-		return err
-	}
-	found, err := remote.Find(ctx, e, c, name)
+	c, found, err := remote.Image(ctx, e, name)
 	if err != nil {
 		return err
 	}

@@ -43,11 +43,7 @@ func runGet(ctx context.Context, e *env.Env, o getOptions, args []string) error 
 	if name == "" {
 		name = args[0]
 	}
-	c, err := remote.Connect(e, nil)
-	if err != nil {
-		return err
-	}
-	found, err := remote.Find(ctx, e, c, name)
+	c, found, err := remote.Image(ctx, e, name)
 	if err != nil {
 		return err
 	}

@@ -40,11 +40,7 @@ func runMetadata(ctx context.Context, e *env.Env, o metadataOptions, name string
 	if err != nil {
 		return err
 	}
-	c, err := remote.Connect(e, nil)
-	if err != nil {
-		return err
-	}
-	found, err := remote.Find(ctx, e, c, name)
+	c, found, err := remote.Image(ctx, e, name)
 	if err != nil {
 		return err
 	}

@@ -35,11 +35,7 @@ func runSBOM(ctx context.Context, e *env.Env, o sbomOptions, name string) error 
 	if err != nil {
 		return err
 	}
-	c, err := remote.Connect(e, nil)
-	if err != nil {
-		return err
-	}
-	found, err := remote.Find(ctx, e, c, name)
+	c, found, err := remote.Image(ctx, e, name)
 	if err != nil {
 		return err
 	}

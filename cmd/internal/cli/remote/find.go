@@ -20,6 +20,16 @@ type Found struct {
 	Tag string // full; one of the image's own where it was asked for by digest or id
 }
 
+// Image connects to the server and finds an image on it.
+func Image(ctx context.Context, e *env.Env, name string) (*client.Client, Found, error) {
+	c, err := Connect(e, nil)
+	if err != nil {
+		return nil, Found{}, err
+	}
+	found, err := Find(ctx, e, c, name)
+	return c, found, err
+}
+
 // Find is the image that a person means: by tag, digest or image id. Of several
 // the newest is taken, and said so.
 func Find(ctx context.Context, e *env.Env, c *client.Client, name string) (Found, error) {
