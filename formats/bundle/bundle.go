@@ -43,6 +43,8 @@ type Part struct {
 	Digest    string // "sha256:<hex>" of the bytes that Open gives
 	Size      int64  // of the bytes that Open gives
 	Open      func() (io.ReadCloser, error)
+
+	packed func() (io.ReadCloser, error) // the same, as a zstd stream of its own; nil: not kept so
 }
 
 // Bundle is the evidence of one image and the names to record it under.
@@ -56,6 +58,7 @@ type Bundle struct {
 
 	parts map[Kind]Part
 	temp  string
+	file  io.Closer // that the parts lie in, of a bundle that was opened
 }
 
 // New starts a bundle whose parts are kept below a private folder of its own in
@@ -76,7 +79,7 @@ func (b *Bundle) Put(p Part) {
 	b.parts[p.Kind] = p
 }
 
-// Write adds the part that fill writes.
+// Write adds the part that fill writes. It is kept packed.
 func (b *Bundle) Write(kind Kind, mediaType string, fill func(io.Writer) error) error {
 	if b.temp == "" {
 		return errors.New("write a part of a bundle that has no folder")
@@ -87,14 +90,12 @@ func (b *Bundle) Write(kind Kind, mediaType string, fill func(io.Writer) error) 
 		return fmt.Errorf("write %s: %w", kind, err)
 	}
 	sum := &counter{Hash: sha256.New()}
-	err = fill(io.MultiWriter(f, sum))
+	err = pack(f, func(z io.Writer) error { return fill(io.MultiWriter(z, sum)) })
 	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", kind, err)
 	}
-	b.Put(Part{
-		Kind: kind, MediaType: mediaType, Digest: sum.digest(), Size: sum.n,
-		Open: func() (io.ReadCloser, error) { return os.Open(name) },
-	})
+	b.Put(packedPart(Part{Kind: kind, MediaType: mediaType, Digest: sum.digest(), Size: sum.n},
+		func() (io.ReadCloser, error) { return os.Open(name) }))
 	return nil
 }
 
@@ -163,12 +164,21 @@ func (b *Bundle) ReadAll(kind Kind, limit int64) ([]byte, error) {
 	return data, nil
 }
 
-// Close removes what Write put into the bundle's own folder.
+// Close removes what Write put into the bundle's own folder, and closes the file
+// that an opened bundle lies in.
 func (b *Bundle) Close() error {
-	if b == nil || b.temp == "" {
+	if b == nil {
 		return nil
 	}
-	return os.RemoveAll(b.temp)
+	var err error
+	if b.file != nil {
+		err = b.file.Close()
+		b.file = nil
+	}
+	if b.temp != "" {
+		err = errors.Join(err, os.RemoveAll(b.temp))
+	}
+	return err
 }
 
 // counter hashes and counts what is written to it.

@@ -312,3 +312,85 @@ func FuzzReadDocument(f *testing.F) {
 		}
 	})
 }
+
+func TestOpenedFileIsTheBundle(t *testing.T) {
+	b := sample(t)
+	if err := b.WriteBytes(bundle.FileContents, "application/json", bytes.Repeat([]byte("[]\n"), 100_000)); err != nil {
+		t.Fatal(err)
+	}
+	var file, again bytes.Buffer
+	if err := errors.Join(bundle.WriteFile(&file, b), bundle.WriteFile(&again, b)); err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(file.Bytes(), again.Bytes()) {
+		t.Error("the same bundle gave two files")
+	}
+	opened, err := bundle.OpenFile(inMemory{bytes.NewReader(file.Bytes())}, int64(file.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := bundle.ReadFile(&file, t.TempDir(), bundle.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	for _, got := range []*bundle.Bundle{opened, read} {
+		var copied bytes.Buffer
+		if err := bundle.WriteFile(&copied, got); err != nil || !bytes.Equal(copied.Bytes(), again.Bytes()) {
+			t.Errorf("it is not the same file once more: %v", err)
+		}
+		for _, p := range b.Parts() {
+			want, _ := b.ReadAll(p.Kind, 1<<30)
+			if have, err := got.ReadAll(p.Kind, 1<<30); err != nil || !bytes.Equal(have, want) {
+				t.Errorf("%s: %d bytes for %d: %v", p.Kind, len(have), len(want), err)
+			}
+		}
+	}
+}
+
+func TestOpenedFileIsChecked(t *testing.T) {
+	var file bytes.Buffer
+	if err := bundle.WriteFile(&file, sample(t)); err != nil {
+		t.Fatal(err)
+	}
+	for at := range file.Len() {
+		broken := bytes.Clone(file.Bytes())
+		broken[at] ^= 0x40
+		b, err := bundle.OpenFile(inMemory{bytes.NewReader(broken)}, int64(len(broken)))
+		if err == nil && at < file.Len()-3000 {
+			t.Fatalf("byte %d was changed, and nobody saw it", at)
+		}
+		b.Close()
+		if _, err := bundle.OpenFile(inMemory{bytes.NewReader(broken[:at])}, int64(at)); err == nil {
+			t.Fatalf("cut to %d bytes, it opens", at)
+		}
+	}
+}
+
+type inMemory struct{ *bytes.Reader }
+
+func (inMemory) Close() error { return nil }
+
+func FuzzOpenFile(f *testing.F) {
+	var file bytes.Buffer
+	b, err := bundle.New(f.TempDir())
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer b.Close()
+	b.Digest = "sha256:" + strings.Repeat("ab", 32)
+	if err := errors.Join(b.WriteBytes(bundle.Manifest, "application/json", []byte(manifest)), bundle.WriteFile(&file, b)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(file.Bytes())
+	f.Fuzz(func(t *testing.T, data []byte) {
+		b, err := bundle.OpenFile(inMemory{bytes.NewReader(data)}, int64(len(data)))
+		if err != nil {
+			return
+		}
+		defer b.Close()
+		for _, p := range b.Parts() {
+			_, _ = b.ReadAll(p.Kind, 1<<20)
+		}
+	})
+}

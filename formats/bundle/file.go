@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"archive/tar"
+	"bytes"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -17,7 +18,9 @@ import (
 
 // A bundle file is a zstd-compressed tar: first "bundle.json", the index, then
 // "parts/<kind>" for every part in the order of Kinds. It holds no times, so
-// that equal bundles give equal files.
+// that equal bundles give equal files. Every part is a zstd stream of its own,
+// and a table of where they lie ends the file, in a frame that decoders skip: so
+// parts are packed once, and can be read from the file where it lies.
 const (
 	indexName   = "bundle.json"
 	partsFolder = "parts/"
@@ -53,19 +56,13 @@ type indexPart struct {
 
 // WriteFile writes the bundle as one file.
 func WriteFile(w io.Writer, b *Bundle) error {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
-	if err != nil {
-		return err
-	}
-	t := tar.NewWriter(z)
-	err = writeMembers(t, b)
-	if err := errors.Join(err, t.Close(), z.Close()); err != nil {
+	if err := writeMembers(newFileWriter(w), b); err != nil {
 		return fmt.Errorf("write bundle file: %w", err)
 	}
 	return nil
 }
 
-func writeMembers(t *tar.Writer, b *Bundle) error {
+func writeMembers(f *fileWriter, b *Bundle) error {
 	head := index{
 		Version: fileVersion, Digest: b.Digest, ParentDigest: b.ParentDigest, ImageID: b.ImageID,
 		Tags: b.Tags, Annotations: b.Annotations, Source: b.Source,
@@ -77,31 +74,53 @@ func writeMembers(t *tar.Writer, b *Bundle) error {
 	if err != nil {
 		return err
 	}
-	if err := t.WriteHeader(&tar.Header{Name: indexName, Mode: 0o644, Size: int64(len(data))}); err != nil {
-		return err
-	}
-	if _, err := t.Write(data); err != nil {
-		return err
-	}
-	for _, p := range b.Parts() {
-		if err := writePart(t, p); err != nil {
-			return fmt.Errorf("%s: %w", p.Kind, err)
-		}
-	}
-	return nil
-}
-
-func writePart(t *tar.Writer, p Part) error {
-	r, err := p.Open()
+	// What is between two parts is one frame: the end of one, the header of the next.
+	between, err := member(nil, 0, indexName, int64(len(data)))
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	if err := t.WriteHeader(&tar.Header{Name: partsFolder + string(p.Kind), Mode: 0o644, Size: p.Size}); err != nil {
+	between = append(between, data...)
+	before := int64(len(data))
+	t := table{Index: data}
+	for _, p := range b.Parts() {
+		if between, err = member(between, before, partsFolder+string(p.Kind), p.Size); err != nil {
+			return err
+		}
+		if err := f.frame(between); err != nil {
+			return err
+		}
+		entry, err := f.part(p)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.Kind, err)
+		}
+		t.Parts = append(t.Parts, entry)
+		between, before = nil, p.Size
+	}
+	between = append(between, make([]byte, padding(before)+2*tarBlock)...)
+	if err := f.frame(between); err != nil {
 		return err
 	}
-	_, err = io.Copy(t, r)
-	return err
+	return f.end(t)
+}
+
+const tarBlock = 512
+
+// padding fills a member of that size to whole blocks.
+func padding(size int64) int64 { return (tarBlock - size%tarBlock) % tarBlock }
+
+// member appends what stands between a member of the size before and the content
+// of the next one.
+func member(to []byte, before int64, name string, size int64) ([]byte, error) {
+	to = append(to, make([]byte, padding(before))...)
+	var header bytes.Buffer
+	err := tar.NewWriter(&header).WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: size})
+	return append(to, header.Bytes()...), err
+}
+
+// name gives a bundle what its index says.
+func (x index) name(b *Bundle) {
+	b.Digest, b.ParentDigest, b.ImageID = x.Digest, x.ParentDigest, x.ImageID
+	b.Tags, b.Annotations, b.Source = x.Tags, x.Annotations, x.Source
 }
 
 // ReadFile reads a bundle file written by WriteFile, keeping its parts below a
@@ -112,7 +131,7 @@ func ReadFile(r io.Reader, dir string, limits Limits) (*Bundle, error) {
 	if limits.PartBytes == 0 {
 		limits.PartBytes = DefaultPartBytes
 	}
-	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(64<<20))
+	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {
 		return nil, fmt.Errorf("read bundle file: %w", err)
 	}
@@ -126,8 +145,7 @@ func ReadFile(r io.Reader, dir string, limits Limits) (*Bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Digest, b.ParentDigest, b.ImageID = head.Digest, head.ParentDigest, head.ImageID
-	b.Tags, b.Annotations, b.Source = head.Tags, head.Annotations, head.Source
+	head.name(b)
 	for _, p := range head.Parts {
 		if err := readPart(t, b, p, limits); err != nil {
 			return nil, errors.Join(err, b.Close())
@@ -135,6 +153,9 @@ func ReadFile(r io.Reader, dir string, limits Limits) (*Bundle, error) {
 	}
 	if _, err := t.Next(); err != io.EOF {
 		return nil, errors.Join(damaged("something follows its last part"), b.Close())
+	}
+	if n, err := z.Read(make([]byte, 1)); n > 0 || err != io.EOF { // the table, which decoders skip
+		return nil, errors.Join(damaged("it does not end after its last part (%v)", err), b.Close())
 	}
 	if missing := b.Missing(); len(missing) > 0 {
 		return nil, errors.Join(damaged("it lacks %v", missing), b.Close())

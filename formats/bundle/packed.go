@@ -1,0 +1,222 @@
+package bundle
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"hash"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+)
+
+// maxWindow bounds the memory that unpacking may take.
+const maxWindow = 64 << 20
+
+// pack has fill write through a packer into w. The same bytes give the same
+// packed ones.
+func pack(w io.Writer, fill func(io.Writer) error) error {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true))
+	if err != nil {
+		return err
+	}
+	return errors.Join(fill(z), z.Close())
+}
+
+// packedPart completes a part whose packed bytes open gives.
+func packedPart(p Part, open func() (io.ReadCloser, error)) Part {
+	p.packed = open
+	p.Open = func() (io.ReadCloser, error) {
+		r, err := open()
+		if err != nil {
+			return nil, err
+		}
+		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		return &unpacking{z, r}, nil
+	}
+	return p
+}
+
+type unpacking struct {
+	*zstd.Decoder
+	from io.Closer
+}
+
+// Close ends the reading.
+func (u *unpacking) Close() error {
+	u.Decoder.Close()
+	return u.from.Close()
+}
+
+// table says where the parts of a bundle file lie.
+type table struct {
+	Index  json.RawMessage `json:"index"`
+	Parts  []tableEntry    `json:"parts"`
+	Digest string          `json:"digest"` // sha256 of all bytes before the table
+}
+
+// tableEntry is where a part's packed bytes lie, in the order of the index.
+type tableEntry struct {
+	At     int64 `json:"at"`
+	Length int64 `json:"length"`
+}
+
+// The table's frame: magic number and length as for every frame that decoders
+// skip, the table, its length once more and a mark, so that it is found from the
+// end.
+const (
+	skipped   = 0x184d2a5e
+	tableMark = 0x74706231
+)
+
+func (t table) frame() ([]byte, error) {
+	data, err := json.Marshal(t)
+	if err != nil {
+		return nil, err
+	}
+	frame := binary.LittleEndian.AppendUint32(nil, skipped)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)+8))
+	frame = append(frame, data...)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)))
+	return binary.LittleEndian.AppendUint32(frame, tableMark), nil
+}
+
+// readTable reads the table and checks that what is before it is whole.
+func readTable(r io.ReaderAt, size int64) (table, error) {
+	var t table
+	var tail [8]byte
+	if size < 16 {
+		return t, damaged("it is too short")
+	}
+	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+		return t, err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if binary.LittleEndian.Uint32(tail[4:]) != tableMark || length > maxIndex || length+16 > size {
+		return t, damaged("it has no table of its parts")
+	}
+	data := make([]byte, length)
+	if _, err := r.ReadAt(data, size-8-length); err != nil {
+		return t, err
+	}
+	if err := json.Unmarshal(data, &t); err != nil {
+		return t, damaged("its table: %w", err)
+	}
+	digest, _, err := Sum(io.NewSectionReader(r, 0, size-16-length))
+	if err == nil && digest != t.Digest {
+		err = damaged("its bytes are %s, its table says %s", digest, t.Digest)
+	}
+	return t, err
+}
+
+// OpenFile opens a bundle file where it lies, size bytes that r gives; its parts
+// are read from there. All of it is checked against its own digest. The bundle
+// closes r, and so does an error.
+func OpenFile(r interface {
+	io.ReaderAt
+	io.Closer
+}, size int64) (*Bundle, error) {
+	b, err := openFile(r, size)
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	b.file = r
+	return b, nil
+}
+
+func openFile(r io.ReaderAt, size int64) (*Bundle, error) {
+	t, err := readTable(r, size)
+	if err != nil {
+		return nil, err
+	}
+	var head index
+	if err := json.Unmarshal(t.Index, &head); err != nil {
+		return nil, damaged("its index: %w", err)
+	}
+	if head.Version != fileVersion || !reference.IsDigest(head.Digest) || len(head.Parts) != len(t.Parts) {
+		return nil, fault.New(fault.Unsupported, "read bundle file: its table is of another version")
+	}
+	if err := checkParts(head.Parts); err != nil {
+		return nil, err
+	}
+	b := &Bundle{}
+	head.name(b)
+	for i, p := range head.Parts {
+		at := t.Parts[i]
+		if at.At < 0 || at.Length < 0 || at.At > size-at.Length {
+			return nil, damaged("%s lies beyond its end", p.Kind)
+		}
+		b.Put(packedPart(Part{Kind: p.Kind, MediaType: p.MediaType, Digest: p.Digest, Size: p.Size},
+			func() (io.ReadCloser, error) { return io.NopCloser(io.NewSectionReader(r, at.At, at.Length)), nil }))
+	}
+	return b, nil
+}
+
+// fileWriter writes a bundle file, and knows where it is.
+type fileWriter struct {
+	to  io.Writer
+	at  int64
+	sum hash.Hash
+}
+
+// Write is counted and hashed.
+func (f *fileWriter) Write(p []byte) (int, error) {
+	n, err := f.to.Write(p)
+	f.at += int64(n)
+	f.sum.Write(p[:n])
+	return n, err
+}
+
+// frame writes a few bytes as a zstd stream of their own.
+func (f *fileWriter) frame(p []byte) error {
+	return pack(f, func(z io.Writer) error {
+		_, err := z.Write(p)
+		return err
+	})
+}
+
+// part writes a part's packed bytes.
+func (f *fileWriter) part(p Part) (tableEntry, error) {
+	start := f.at
+	if p.packed == nil {
+		r, err := p.Open()
+		if err != nil {
+			return tableEntry{}, err
+		}
+		defer r.Close()
+		err = pack(f, func(z io.Writer) error {
+			_, err := io.Copy(z, r)
+			return err
+		})
+		return tableEntry{start, f.at - start}, err
+	}
+	r, err := p.packed()
+	if err != nil {
+		return tableEntry{}, err
+	}
+	defer r.Close()
+	_, err = io.Copy(f, r)
+	return tableEntry{start, f.at - start}, err
+}
+
+// end writes the table.
+func (f *fileWriter) end(t table) error {
+	t.Digest = "sha256:" + hex.EncodeToString(f.sum.Sum(nil))
+	frame, err := t.frame()
+	if err != nil {
+		return err
+	}
+	_, err = f.to.Write(frame)
+	return err
+}
+
+// newFileWriter writes to w.
+func newFileWriter(w io.Writer) *fileWriter { return &fileWriter{to: w, sum: sha256.New()} }
