@@ -1,0 +1,94 @@
+// Package cache keeps what was computed once, as files under a kind and a key:
+// in a folder that processes of one user share, bounded and the least recently
+// used out first, or in temporary files that nothing outlives.
+//
+// It does not know what it keeps. A key must say all that an entry depends on,
+// and whoever reads an entry verifies it: a damaged one is removed and computed
+// again.
+package cache
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"regexp"
+	"syscall"
+
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// Store keeps entries. Its methods, and those of different Pendings and Blobs,
+// may be called from many goroutines.
+type Store interface {
+	// Get opens an entry; fs.ErrNotExist says that there is none.
+	Get(ctx context.Context, kind, key string) (Blob, error)
+	// Create begins an entry, whose key need not be known yet. Writing to it
+	// ends with ctx.
+	Create(ctx context.Context, kind string) (Pending, error)
+	// Remove removes an entry that its reader found to be damaged. That there
+	// is none is no error.
+	Remove(ctx context.Context, kind, key string) error
+}
+
+// Blob is an entry, opened. It stays readable until Close, even if the entry is
+// removed or the store is closed.
+type Blob interface {
+	io.ReaderAt
+	Size() int64 // bytes
+	Close() error
+}
+
+// Pending is an entry that is being written. It ends with Commit or Discard;
+// Discard after Commit does nothing.
+type Pending interface {
+	io.Writer
+	// Commit makes what was written the entry of that key, in one step, and
+	// opens it. Of equal entries that are committed at once, any may win. It
+	// fails if a Write failed. That a store has no room for an entry is no
+	// error: the Blob is then the only way to it.
+	Commit(key string) (Blob, error)
+	Discard() error
+}
+
+// What kinds and keys may look like: they are names of files.
+var (
+	kinds = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
+	keys  = regexp.MustCompile(`^[0-9a-z][0-9a-z._-]{7,199}$`)
+)
+
+// checkKind refuses what cannot be the name of a kind: 1 to 32 of a-z and -.
+func checkKind(kind string) error {
+	if !kinds.MatchString(kind) {
+		return fault.New(fault.Invalid, "%.64q cannot be a kind of cache entries", kind)
+	}
+	return nil
+}
+
+// checkKey refuses what cannot be a key: 8 to 200 of 0-9, a-z, ".", "_" and "-",
+// the first a digit or a letter.
+func checkKey(key string) error {
+	if !keys.MatchString(key) {
+		return fault.New(fault.Invalid, "%.64q cannot be the key of a cache entry", key)
+	}
+	return nil
+}
+
+// isFull tells whether a disk, or the user's share of it, has no space left.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+var (
+	errEnded  = errors.New("the entry was committed or discarded already")
+	errClosed = errors.New("the cache is closed")
+)
+
+// blob is a file that does not change any more.
+type blob struct {
+	*os.File
+	size int64
+}
+
+// Size is the file's length in bytes.
+func (b *blob) Size() int64 { return b.size }

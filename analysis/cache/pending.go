@@ -1,0 +1,204 @@
+package cache
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"regexp"
+	"syscall"
+
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// pendingNames are those of files being written: their kind, and a random end.
+var pendingNames = regexp.MustCompile(`^[a-z][a-z-]{0,31}-[0-9a-f]{16}$`)
+
+// attempts bounds how often a file's name is chosen anew, and how often room is
+// made for one write.
+const attempts = 100
+
+// pending is a file of pendingDir, locked while it is written.
+type pending struct {
+	ctx  context.Context
+	dir  *Dir
+	kind string
+	name string // path in the folder
+	file *os.File
+	size int64
+	err  error // of the first write that failed
+	done bool
+}
+
+// Create begins an entry.
+func (d *Dir) Create(ctx context.Context, kind string) (Pending, error) {
+	if err := errors.Join(checkKind(kind), context.Cause(ctx)); err != nil {
+		return nil, err
+	}
+	for range attempts {
+		name := path.Join(pendingDir, kind+"-"+random())
+		f, err := d.createLocked(name)
+		switch {
+		case f != nil:
+			return &pending{ctx: ctx, dir: d, kind: kind, name: name, file: f}, nil
+		case errors.Is(err, fs.ErrNotExist):
+			if mkErr := d.root.Mkdir(pendingDir, 0o700); errors.Is(mkErr, fs.ErrNotExist) {
+				return nil, fault.New(fault.Unavailable, "the cache folder %s was removed while it was in use", d.path).
+					WithHint("run the command again; tidepole cache clear empties the folder at any time")
+			}
+		case isFull(err) && d.freeSome(ctx, 1):
+		case isFull(err):
+			return nil, d.full(err)
+		case err != nil:
+			return nil, unusable(d.path, err)
+		}
+	}
+	return nil, fault.New(fault.Unavailable, "make a file in the cache folder %s: others remove it each time", d.path).
+		WithHint("run the command again, or without the cache: --no-cache")
+}
+
+func random() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// createLocked makes a file that no sweep removes. It gives nil where one was
+// faster than the lock.
+func (d *Dir) createLocked(name string) (*os.File, error) {
+	f, err := d.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	ok, err := flock(f, syscall.LOCK_EX)
+	if ok && d.isStill(f, name) {
+		return f, nil
+	}
+	f.Close()
+	_ = d.root.Remove(name)
+	return nil, err
+}
+
+// isStill tells whether a file is the one of that name.
+func (d *Dir) isStill(f *os.File, name string) bool {
+	mine, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	named, err := d.root.Lstat(name)
+	return err == nil && os.SameFile(mine, named)
+}
+
+// Write appends. Where the disk is full, older entries give way.
+func (p *pending) Write(b []byte) (int, error) {
+	if p.done {
+		return 0, errEnded
+	}
+	if p.err == nil {
+		p.err = context.Cause(p.ctx)
+	}
+	if p.err != nil {
+		return 0, p.err
+	}
+	n, err := p.file.Write(b)
+	for range attempts {
+		if !isFull(err) || !p.dir.freeSome(p.ctx, p.size) {
+			break
+		}
+		var more int
+		more, err = p.file.Write(b[n:])
+		n += more
+	}
+	p.size += int64(n)
+	if isFull(err) {
+		err = p.dir.full(err)
+	}
+	p.err = err
+	return n, err
+}
+
+// full says what can be done about a disk without space, on which nothing but
+// entries in use is left of the cache.
+func (d *Dir) full(err error) error {
+	f := fault.New(fault.Unavailable, "no space left in the cache folder %s", d.path).
+		WithHint("free space there, or name a folder elsewhere: --cache-dir, or --no-cache with --temp-dir")
+	f.Err = err
+	return f
+}
+
+// Commit gives the file its place among the entries.
+func (p *pending) Commit(key string) (Blob, error) {
+	if p.done {
+		return nil, errEnded
+	}
+	if err := errors.Join(p.err, checkKey(key)); err != nil {
+		return nil, errors.Join(err, p.Discard())
+	}
+	p.done = true
+	if err := p.dir.keep(p, entryName(p.kind, key)); err != nil {
+		p.dir.tell(err)
+		_ = p.dir.root.Remove(p.name)
+	}
+	_, _ = flock(p.file, syscall.LOCK_UN)
+	return &blob{p.file, p.size}, nil
+}
+
+// Discard removes the file.
+func (p *pending) Discard() error {
+	if p.done {
+		return nil
+	}
+	p.done = true
+	err := p.dir.root.Remove(p.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return errors.Join(err, p.file.Close())
+}
+
+// keep moves a pending file to its place, once there is room for it.
+func (d *Dir) keep(p *pending, name string) error {
+	if charge(p.size) > d.opts.MaxBytes {
+		return fault.New(fault.TooLarge, "an entry of %d bytes is not kept: the cache holds %d at most", p.size, d.opts.MaxBytes).
+			WithHint("raise cache.max-size (TIDEPOLE_CACHE_MAX_SIZE)")
+	}
+	err := d.locked(p.ctx, func() error {
+		if err := d.reserve(charge(p.size), name); err != nil {
+			return err
+		}
+		now := d.opts.Now()
+		_ = d.root.Chtimes(p.name, now, now)
+		if err := d.root.MkdirAll(path.Dir(name), 0o700); err != nil {
+			return err
+		}
+		return d.root.Rename(p.name, name)
+	})
+	if err != nil {
+		return fmt.Errorf("keep an entry in the cache %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// sweep removes what processes that live no more left unfinished.
+func (d *Dir) sweep() (files int, bytes int64) {
+	list, _ := d.readDir(pendingDir)
+	for _, e := range list {
+		if !e.Type().IsRegular() || !pendingNames.MatchString(e.Name()) {
+			continue
+		}
+		name := path.Join(pendingDir, e.Name())
+		f, info, err := d.regular(name)
+		if err != nil {
+			continue
+		}
+		if ok, _ := flock(f, syscall.LOCK_EX); ok && d.isStill(f, name) && d.root.Remove(name) == nil {
+			files, bytes = files+1, bytes+info.Size()
+		}
+		f.Close()
+	}
+	return files, bytes
+}
