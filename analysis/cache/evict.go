@@ -15,9 +15,9 @@ const (
 	// block is what an entry takes at least, and is rounded up to, in bytes: it
 	// bounds how many small ones there are.
 	block = 4 << 10
-	// spare is the part of the bound that is left free where entries had to give
-	// way, so that not each new one has to look for others: a twentieth.
-	spare = 20
+	// spareShare is the part of the bound that is freed beyond need where entries
+	// give way, so that not each new one has to look for others: a twentieth.
+	spareShare = 20
 	// step is how much is freed at once on a full disk, in bytes.
 	step = 64 << 20
 )
@@ -47,7 +47,7 @@ func (d *Dir) reserve(bytes int64, name string) error {
 			total += charge(e.size)
 		}
 		if over := total - d.opts.MaxBytes; over > 0 {
-			total -= d.evict(all, over+min(d.opts.MaxBytes/spare, d.opts.MaxBytes-bytes))
+			total -= d.evict(all, over, d.opts.MaxBytes/spareShare)
 		}
 	}
 	if total > d.opts.MaxBytes {
@@ -56,9 +56,9 @@ func (d *Dir) reserve(bytes int64, name string) error {
 	return d.setTotal(total)
 }
 
-// evict removes entries, the least recently used first, until they took so many
-// bytes, and gives how many bytes that were.
-func (d *Dir) evict(all []entry, bytes int64) (freed int64) {
+// evict removes entries, the least recently used first, that took need bytes at
+// least, and more as far as they fit into spare. It gives how many bytes it freed.
+func (d *Dir) evict(all []entry, need, spare int64) (freed int64) {
 	late := d.opts.Now().Add(useStep)
 	slices.SortFunc(all, func(a, b entry) int {
 		if fa, fb := a.used.After(late), b.used.After(late); fa != fb {
@@ -73,7 +73,7 @@ func (d *Dir) evict(all []entry, bytes int64) (freed int64) {
 		return strings.Compare(a.name, b.name)
 	})
 	for _, e := range all {
-		if freed >= bytes {
+		if freed >= need && freed+charge(e.size) > need+spare {
 			break
 		}
 		if d.root.Remove(e.name) == nil {
@@ -93,7 +93,7 @@ func (d *Dir) freeSome(ctx context.Context, size int64) bool {
 		for _, e := range all {
 			total += charge(e.size)
 		}
-		freed = d.evict(all, max(step, size/4))
+		freed = d.evict(all, max(step, size/4), 0)
 		return d.setTotal(total - freed)
 	})
 	return err == nil && freed > 0
