@@ -14,18 +14,25 @@ type filters struct {
 	Stopwords    []string            `yaml:"stopwords"`    // lower case, anywhere in a secret
 	Placeholders []string            `yaml:"placeholders"` // expressions of a whole secret
 	Noise        []string            `yaml:"noise"`        // names of path sets in which no rule looks
-	PathSets     map[string][]string `yaml:"paths"`        // name -> expressions of absolute paths
+	PathSets     map[string]*pathSet `yaml:"paths"`
 
 	placeholder *regexp.Regexp
-	noise       *regexp.Regexp
+	noise       []*pathSet
+	sets        []*pathSet     // those that rules name
+	numbers     map[string]int // name or expression -> its place in sets
 }
 
 func (f *filters) compile() (err error) {
+	f.numbers = map[string]int{}
 	if f.placeholder, err = union(f.Placeholders); err != nil {
 		return fmt.Errorf("read placeholders: %w", err)
 	}
-	if f.noise, err = f.pathSet(f.Noise); err != nil {
-		return fmt.Errorf("read noise paths: %w", err)
+	for _, name := range f.Noise {
+		i, err := f.number(name)
+		if err != nil {
+			return fmt.Errorf("read noise paths: %w", err)
+		}
+		f.noise = append(f.noise, f.sets[i])
 	}
 	return nil
 }
@@ -38,36 +45,51 @@ func union(exprs []string) (*regexp.Regexp, error) {
 	return regexp.Compile("(?:" + strings.Join(exprs, ")|(?:") + ")")
 }
 
-// pathSet is the union of named sets and expressions. A name is of lower case
-// letters alone, which no expression of use is.
-func (f *filters) pathSet(list []string) (*regexp.Regexp, error) {
-	var exprs []string
-	for _, item := range list {
-		set, named := f.PathSets[item]
-		if !named && strings.Trim(item, "abcdefghijklmnopqrstuvwxyz") == "" {
-			return nil, fmt.Errorf("there is no path set %q", item)
-		}
-		if !named {
-			set = []string{item}
-		}
-		exprs = append(exprs, set...)
+// number is that of a named set, or of a set of the paths that an expression
+// matches. A name is of lower case letters alone, which no expression of use is.
+func (f *filters) number(item string) (int, error) {
+	if i, known := f.numbers[item]; known {
+		return i, nil
 	}
-	return union(exprs)
+	set, named := f.PathSets[item]
+	if !named && strings.Trim(item, "abcdefghijklmnopqrstuvwxyz") == "" {
+		return 0, fmt.Errorf("there is no path set %q", item)
+	}
+	if !named {
+		set = &pathSet{Match: []string{item}}
+	}
+	f.numbers[item] = len(f.sets)
+	f.sets = append(f.sets, set)
+	return f.numbers[item], set.compile()
 }
 
-// pathFilter is where a rule looks.
-type pathFilter struct{ only, not *regexp.Regexp }
-
 func (f *filters) pathFilter(only, not []string) (p pathFilter, err error) {
-	if p.only, err = f.pathSet(only); err != nil {
+	if p.only, err = f.numbersOf(only); err != nil {
 		return p, err
 	}
-	p.not, err = f.pathSet(not)
+	p.not, err = f.numbersOf(not)
 	return p, err
 }
 
-func (p pathFilter) admits(path string) bool {
-	return (p.only == nil || p.only.MatchString(path)) && (p.not == nil || !p.not.MatchString(path))
+func (f *filters) numbersOf(list []string) (out []int, err error) {
+	for _, item := range list {
+		i, err := f.number(item)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, i)
+	}
+	return out, nil
+}
+
+func (f *filters) isNoise(path string) bool {
+	name := newPathName(path)
+	for _, s := range f.noise {
+		if s.has(&name) {
+			return true
+		}
+	}
+	return false
 }
 
 // accepts says whether what r's expression found is a secret rather than an

@@ -35,7 +35,10 @@ func compilePatterns(patterns map[string]string) ([]*rule, error) {
 			return nil, fault.New(fault.Invalid, "read pattern %s: %w", strconv.Quote(name), err).
 				WithHint("the syntax is RE2's: https://github.com/google/re2/wiki/Syntax")
 		}
-		out = append(out, &rule{Rule: Rule{Name: name, Regex: patterns[name]}, re: re, user: true, weight: 1 << 20})
+		out = append(out, &rule{
+			Rule: Rule{Name: name, Regex: patterns[name]}, user: true, weight: 1 << 20,
+			expression: func() (*re2.Regexp, int) { return re, 0 },
+		})
 	}
 	return out, nil
 }

@@ -1,18 +1,12 @@
 package secrets
 
-import (
-	"cmp"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // resolve orders findings by place and drops the doubtful of two that overlap:
 // the one whose rule has the lower priority, or the later one of one rule. A
 // user's pattern neither yields nor wins.
 func resolve(found []finding) []finding {
-	slices.SortFunc(found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), strings.Compare(a.rule.Name, b.rule.Name))
-	})
+	slices.SortFunc(found, finding.compare)
 	reach := reaches(found)
 	var kept []finding
 	for i, f := range found {

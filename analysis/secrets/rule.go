@@ -2,8 +2,8 @@ package secrets
 
 import (
 	"fmt"
-	"regexp/syntax"
 	"strings"
+	"sync"
 
 	re2 "github.com/wasilibs/go-re2"
 	"github.com/wasilibs/go-re2/experimental"
@@ -15,7 +15,7 @@ type Rule struct {
 	Name        string   `yaml:"name"`
 	Description string   `yaml:"description"`
 	Aliases     []string `yaml:"aliases"`  // other names that a policy may use for it
-	Keywords    []string `yaml:"keywords"` // any case; a file without one of them is not looked at further
+	Keywords    []string `yaml:"keywords"` // a text without one of them is not looked at further: of a Token as it is written, otherwise in lower case for any case
 
 	Token string `yaml:"token"` // a secret known by its own form, wherever it stands as a word
 	Value string `yaml:"value"` // a secret known by the name it is given to, which has a keyword: `heroku_key = "…"`
@@ -59,37 +59,36 @@ const assignment = `(?i:(?:%s)[\w.\-]{0,40}(?:\\?["'\x60\]]){0,2}(?:["'][ \t]{1,
 // rule is a Rule made ready to search.
 type rule struct {
 	Rule
-	re     *re2.Regexp
-	group  int // index of the reported group; 0 is the whole match
-	check  func([]byte) bool
-	paths  pathFilter
-	user   bool // given by the user: whole file, no filters
-	weight int
+	expression func() (*re2.Regexp, int) // and the index of the reported group; 0 is the whole match
+	check      func([]byte) bool
+	needs      []byte
+	paths      pathFilter
+	user       bool // given by the user: whole file, no filters
+	weight     int
 }
 
-// prepare compiles r with the general filters f.
+// prepare makes r ready with the general filters f. Its expression is compiled
+// when it is needed first.
 func (r Rule) prepare(f *filters) (*rule, error) {
 	if err := r.validate(); err != nil {
-		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
-	}
-	expr := r.expression()
-	r.Assigned = r.Assigned || r.Value != ""
-	if _, err := syntax.Parse(expr, syntax.Perl); err != nil {
-		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
-	}
-	re, err := experimental.CompileLatin1(expr)
-	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
 	paths, err := f.pathFilter(r.Paths, r.Skip)
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
+	r.Assigned = r.Assigned || r.Value != ""
 	r.Window = Window{Back: orDefault(r.Window.Back, defaultBack), Forward: orDefault(r.Window.Forward, defaultForward)}
 	return &rule{
-		Rule: r, re: re, group: max(0, re.SubexpIndex("secret")),
+		Rule: r, expression: sync.OnceValues(r.compile), needs: []byte(r.Needs),
 		check: checks[r.Check], paths: paths, weight: orDefault(r.Priority, defaultPriority),
 	}, nil
+}
+
+// compile panics where the expression cannot be read, which the tests rule out.
+func (r Rule) compile() (*re2.Regexp, int) {
+	re := experimental.MustCompileLatin1(r.text())
+	return re, max(0, re.SubexpIndex("secret"))
 }
 
 // validate finds what no expression compiler would.
@@ -105,17 +104,22 @@ func (r Rule) validate() error {
 		return fmt.Errorf("has none of token, value and regex")
 	case r.Check != "" && checks[r.Check] == nil:
 		return fmt.Errorf("has the unknown check %q", r.Check)
+	case r.Window.Back > behind/2 || r.Window.Forward > ahead/2:
+		return fmt.Errorf("has a window of more than %d bytes back or %d forward", behind/2, ahead/2)
 	}
 	for _, k := range r.Keywords {
-		if len(k) < 3 || k != strings.ToLower(k) {
-			return fmt.Errorf("keyword %q is shorter than 3 bytes or not in lower case", k)
+		if len(k) < shortest || len(k) > longest || !r.cased() && k != strings.ToLower(k) {
+			return fmt.Errorf("keyword %q is not of %d to %d bytes, or not in lower case", k, shortest, longest)
 		}
 	}
 	return nil
 }
 
-// expression is what is compiled.
-func (r Rule) expression() string {
+// cased says whether keywords count only as they are written.
+func (r Rule) cased() bool { return r.Token != "" }
+
+// text is what is compiled.
+func (r Rule) text() string {
 	switch {
 	case r.Token != "":
 		return fmt.Sprintf(word, r.Token)

@@ -38,7 +38,15 @@ var load = sync.OnceValues(func() (*embedded, error) {
 		}
 		e.rules = append(e.rules, rows...)
 	}
-	return e, e.filters.compile()
+	if err := e.filters.compile(); err != nil {
+		return nil, err
+	}
+	for _, r := range e.rules { // so that rules made ready later only read the filters
+		if _, err := e.filters.pathFilter(r.Paths, r.Skip); err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+		}
+	}
+	return e, nil
 })
 
 func (e *embedded) read(name string, into any) error {

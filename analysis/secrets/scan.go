@@ -1,28 +1,15 @@
 package secrets
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 )
-
-// scratch is the memory of one search, reused by the next.
-type scratch struct {
-	raw     bytes.Buffer
-	text    bytes.Buffer // what raw says, where that is encoded
-	windows []windows    // by rule
-	touched []int        // rules that have windows
-}
-
-var scratches = sync.Pool{New: func() any { return &scratch{} }}
-
-// maxKept is the buffer that a scratch may keep for the next search.
-const maxKept = 4 << 20
 
 // Scan searches one file. path is the file's in the image, size what its
 // header claims. Matches are ordered by place. skipped is "" when the file was
@@ -30,8 +17,10 @@ const maxKept = 4 << 20
 // was searched may come with it. Excluded tells whether that was to be expected.
 // err is a failure to read r.
 //
-// UTF-16 text (with its mark) and gzip are searched decoded: places in UTF-16
-// text are those of the file, places in gzip are those of what it holds.
+// The file is read piece by piece: it takes 0.4 MB of memory, whatever its
+// size; the user's patterns take the whole file besides. UTF-16 text (with its
+// mark) and gzip are searched decoded: places in UTF-16 text are those of the
+// file, places in gzip are those of what it holds.
 func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.Match, skipped string, err error) {
 	if size > m.maxFileSize {
 		return nil, m.tooLarge(), nil
@@ -43,28 +32,68 @@ func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.M
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	if _, err := s.raw.ReadFrom(io.LimitReader(r, m.maxFileSize+1)); err != nil {
+	return m.search(s, name, noise, r)
+}
+
+func (m *Matcher) search(s *scratch, name string, noise bool, r io.Reader) ([]bundle.Match, string, error) {
+	t := s.open(r, m.maxFileSize)
+	var rules *search
+	if !noise && m.index != nil {
+		rules = m.begin(s, name)
+	}
+	found, cut := m.read(s, t, rules)
+	skipped, err := t.left()
+	switch {
+	case err == errTooLarge:
+		return nil, m.tooLarge(), nil
+	case err != nil:
 		return nil, "", fmt.Errorf("search %q: %w", name, err)
 	}
-	if int64(s.raw.Len()) > m.maxFileSize {
-		return nil, m.tooLarge(), nil
+	more, cutPatterns := m.searchPatterns(s.whole, t.wide)
+	if cut = append(cut, cutPatterns...); len(cut) > 0 {
+		skipped = join(skipped, "too many matches of "+strings.Join(cut, ", ")+": the rest of them is left out")
 	}
-	t, skipped := s.decode(m.maxFileSize)
-	var found []finding
-	var cut []string
-	if !noise && m.automaton != nil {
-		found, cut = m.searchRules(s, name, t.bytes)
+	return matchesOf(resolve(append(found, more...))), skipped, nil
+}
+
+// read reads the text to its end, searching it for the rules' secrets on the way.
+func (m *Matcher) read(s *scratch, t *text, rules *search) (found []finding, cut []string) {
+	for w, more := newStretch(s.buf, t.wide), true; more; w.move() {
+		from := len(w.text)
+		more = w.fill(t)
+		if len(m.patterns) > 0 {
+			s.whole = append(s.whole, w.text[from:]...)
+		}
+		if rules != nil {
+			rules.stretch(w)
+		}
 	}
+	if rules == nil {
+		return nil, nil
+	}
+	return rules.end()
+}
+
+// searchPatterns tries the user's patterns on the whole text. cut names those
+// of which there was more than the limit.
+func (m *Matcher) searchPatterns(whole []byte, wide bool) (found []finding, cut []string) {
 	for _, p := range m.patterns {
-		more, all := p.searchFile(t.bytes)
+		more, all := p.searchFile(whole)
 		if found = append(found, more...); !all {
 			cut = append(cut, p.Name)
 		}
 	}
-	if len(cut) > 0 {
-		skipped = join(skipped, "too many matches of "+strings.Join(cut, ", ")+": the rest of them is left out")
+	slices.SortFunc(found, finding.compare)
+	start(wide).locate(whole, 0, found)
+	return found, cut
+}
+
+func matchesOf(found []finding) []bundle.Match {
+	var matches []bundle.Match
+	for _, f := range found {
+		matches = append(matches, f.match)
 	}
-	return locate(t, resolve(found)), skipped, nil
+	return matches
 }
 
 // knownNoise is why files in which nobody keeps secrets are skipped.
@@ -77,14 +106,10 @@ func (m *Matcher) Excluded(skipped string) bool {
 }
 
 func (m *Matcher) isNoise(name string) bool {
-	return m.filters != nil && m.filters.noise != nil && m.filters.noise.MatchString(name)
+	return m.filters != nil && m.filters.isNoise(name)
 }
 
 func (m *Matcher) tooLarge() string { return fmt.Sprintf("larger than %d bytes", m.maxFileSize) }
-
-func inflatesTooFar(limit int64) string {
-	return fmt.Sprintf("inflates to more than %d bytes: the rest is left out", limit)
-}
 
 func join(a, b string) string {
 	if a == "" {
@@ -93,11 +118,22 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
+// scratch is the memory of one search, reused by the next.
+type scratch struct {
+	buf    []byte // of a stretch
+	whole  []byte // the text, for the user's patterns
+	gzip   unzipper
+	search search
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{buf: make([]byte, bufferSize)} }}
+
+// maxKept is the text that a scratch may keep the memory of.
+const maxKept = 4 << 20
+
 func (s *scratch) release() {
-	for _, buf := range []*bytes.Buffer{&s.raw, &s.text} {
-		if buf.Reset(); buf.Cap() > maxKept {
-			*buf = bytes.Buffer{}
-		}
+	if s.whole = s.whole[:0]; cap(s.whole) > maxKept {
+		s.whole = nil
 	}
 	scratches.Put(s)
 }

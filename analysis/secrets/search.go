@@ -2,131 +2,220 @@ package secrets
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
+	"strings"
+
+	"github.com/tidepole/tidepole/formats/bundle"
 )
 
-// finding is a match on its way to a bundle.Match.
+// finding is a secret: where it is in the text, and in the file.
 type finding struct {
 	span
-	rule *rule
+	rule  *rule
+	match bundle.Match
 }
 
-// searchRules tries the rules whose keywords text has. cut names the rules of
-// which there was more than the limit.
-func (m *Matcher) searchRules(s *scratch, name string, text []byte) (found []finding, cut []string) {
-	m.collect(s, text)
-	for _, i := range s.touched {
-		r := m.rules[i]
-		if r.paths.admits(name) {
-			more, all := m.searchWindows(r, text, s.windows[i])
-			if found = append(found, more...); !all {
-				cut = append(cut, r.Name)
-			}
-		}
-		s.windows[i] = s.windows[i][:0]
+// compare orders findings by place.
+func (f finding) compare(o finding) int {
+	return cmp.Or(cmp.Compare(f.start, o.start), cmp.Compare(o.end, f.end), strings.Compare(f.rule.Name, o.rule.Name))
+}
+
+// search is that of one file for what the rules look for.
+type search struct {
+	m       *Matcher
+	name    string
+	paths   pathMemo
+	states  []state // by rule
+	touched []int   // rules that have windows in this stretch
+	used    []int   // rules that have a state
+	found   []finding
+	handed  int // bytes given to expressions
+}
+
+// state is what a search knows of one rule.
+type state struct {
+	used, admitted bool
+	windows        windows
+	tries, kept    int
+	reach          int // where the last finding ends in the text
+	cut            bool
+}
+
+// begin begins the search of a file; end frees what it used.
+func (m *Matcher) begin(s *scratch, name string) *search {
+	f := &s.search
+	f.m, f.name, f.handed = m, name, 0
+	f.paths.reset(m.filters, name)
+	if len(f.states) < len(m.rules) {
+		f.states = make([]state, len(m.rules))
 	}
-	s.touched = s.touched[:0]
+	return f
+}
+
+// end is all that was found. cut names the rules of which there was more than
+// the limit.
+func (f *search) end() (found []finding, cut []string) {
+	for _, i := range f.used {
+		if s := &f.states[i]; s.cut {
+			cut = append(cut, f.m.rules[i].Name)
+		}
+		f.states[i] = state{windows: f.states[i].windows[:0]}
+	}
 	slices.Sort(cut)
+	found, f.found, f.used = f.found, nil, f.used[:0]
 	return found, cut
 }
 
-// collect runs the automaton and notes each rule's windows.
-func (m *Matcher) collect(s *scratch, text []byte) {
-	if len(s.windows) < len(m.rules) {
-		s.windows = make([]windows, len(m.rules))
+// stretch tries the rules whose keywords begin in s.
+func (f *search) stretch(s *stretch) {
+	f.m.index.scan(s.text, s.from, s.to, func(start int, k *keyword) { f.note(s, start, k) })
+	first := len(f.found)
+	for _, i := range f.touched {
+		state := &f.states[i]
+		f.searchWindows(s, f.m.rules[i], state)
+		state.windows = state.windows[:0]
 	}
-	m.automaton.scan(text, func(end int, ended []keyword) {
-		assigned, known := false, false
-		for _, k := range ended {
-			r := m.rules[k.rule]
-			if r.Assigned {
-				if !known {
-					assigned, known = isAssigned(text[end:]), true
-				}
-				if !assigned {
-					continue
-				}
-			}
-			w := &s.windows[k.rule]
-			if len(*w) == 0 {
-				s.touched = append(s.touched, k.rule)
-			}
-			*w = w.add(span{max(0, end-k.length-r.Window.Back), min(len(text), end+r.Window.Forward)})
-		}
-	})
+	f.touched = f.touched[:0]
+	slices.SortFunc(f.found[first:], finding.compare)
+	s.place.locate(s.text, s.base, f.found[first:])
 }
 
-// searchWindows tries r on its windows; all is false when the limit cut it off.
-func (m *Matcher) searchWindows(r *rule, text []byte, list windows) (found []finding, all bool) {
-	tries, done := 0, 0
-	for _, w := range list {
-		if w.end <= done {
+// note adds the windows of a keyword that was found.
+func (f *search) note(s *stretch, start int, k *keyword) {
+	end := start + len(k.text)
+	assigned, known := false, false
+	for _, i := range k.rules {
+		r, state := f.m.rules[i], f.state(i)
+		if !state.admitted || state.cut {
 			continue
 		}
-		if !bytes.Contains(text[w.start:w.end], []byte(r.Needs)) {
-			continue
-		}
-		matches, searched := r.find(text, w, maxTries-tries)
-		for _, match := range matches {
-			if !m.filters.accepts(r, text[match.part.start:match.part.end]) {
+		if r.Assigned {
+			if !known {
+				assigned, known = isAssigned(s.text[end:]), true
+			}
+			if !assigned {
 				continue
 			}
-			if len(found) == maxMatches {
-				return found, false
-			}
-			found = append(found, finding{match.part, r})
 		}
-		if tries += len(matches); tries >= maxTries {
-			return found, false
+		if len(state.windows) == 0 {
+			f.touched = append(f.touched, i)
 		}
-		done = searched.end
+		state.windows = state.windows.add(span{max(0, start-r.Window.Back), min(len(s.text), end+r.Window.Forward)})
 	}
-	return found, true
+}
+
+// state is that of rule i, which looks into the file or does not.
+func (f *search) state(i int) *state {
+	s := &f.states[i]
+	if !s.used {
+		s.used, s.admitted = true, f.paths.admits(&f.m.rules[i].paths)
+		f.used = append(f.used, i)
+	}
+	return s
+}
+
+// searchWindows tries r on its windows in s.
+func (f *search) searchWindows(s *stretch, r *rule, state *state) {
+	w := walk{f: f, s: s, r: r, state: state, growth: maxGrowing}
+	for i, window := range state.windows {
+		if window.start = max(window.start, w.done-1); window.end <= w.done {
+			continue
+		}
+		last := w.growth <= 0
+		if last { // the rest at once
+			window.end = max(window.end, state.windows[len(state.windows)-1].end)
+		}
+		if bytes.Contains(s.text[window.start:window.end], r.needs) {
+			w.window(window)
+		}
+		if last || state.cut {
+			return
+		}
+		w.done = max(w.done, state.windows[i].end)
+	}
+}
+
+// walk is one rule's way through the windows of a stretch.
+type walk struct {
+	f      *search
+	s      *stretch
+	r      *rule
+	state  *state
+	growth int // bytes by which windows may still grow
+	done   int // nothing that begins before is to be looked for
+}
+
+// window tries the expression on one window. A match that reaches the window's
+// end may be a piece of a longer one: from there on the window grows until it
+// is not, or the match is let go.
+func (w *walk) window(at span) {
+	cut := w.try(at, at.start)
+	for cut >= 0 && !w.state.cut {
+		end := min(len(w.s.text), max(2*at.end-cut, cut+2*w.r.Window.Forward))
+		if end <= at.end || end-cut > maxGrowth || w.growth <= 0 {
+			return
+		}
+		w.growth -= end - cut
+		at = span{max(at.start, cut-1), end}
+		if cut = w.try(at, cut); cut < 0 {
+			w.done = end
+		}
+	}
+}
+
+// try keeps the matches in a window that begin at from or later, and that no
+// edge of it cut off. cut is where one begins that its end did; -1 is none.
+func (w *walk) try(at span, from int) (cut int) {
+	w.f.handed += at.end - at.start
+	found := w.r.matches(w.s.text[at.start:at.end], at.start, maxTries-w.state.tries)
+	if w.state.tries += len(found); w.state.tries >= maxTries {
+		w.state.cut = true
+	}
+	open := at.end < len(w.s.text) || !w.s.whole
+	for _, m := range found {
+		switch {
+		case m.whole.end == at.end && open:
+			return m.whole.start
+		case m.whole.start > at.start && m.whole.start >= from, at.start == 0:
+			w.keep(m.part)
+		}
+	}
+	return -1
+}
+
+// keep adds a finding, unless the stretch before had it too.
+func (w *walk) keep(part span) {
+	found := span{part.start + w.s.base, part.end + w.s.base}
+	if found.start < w.state.reach || !w.f.m.filters.accepts(w.r, w.s.text[part.start:part.end]) {
+		return
+	}
+	if w.state.kept == maxMatches {
+		w.state.cut = true
+		return
+	}
+	w.state.kept++
+	w.state.reach = found.end
+	w.f.found = append(w.f.found, finding{span: found, rule: w.r})
 }
 
 // match is where an expression matched, and the part of it to report.
 type match struct{ whole, part span }
 
-// find is every match in the window w, at most limit, and what was searched
-// in the end. A match that reaches the window's end may be a piece of a longer
-// one: the window grows until it is not, or the match is let go.
-func (r *rule) find(text []byte, w span, limit int) ([]match, span) {
-	for {
-		kept, cut := r.whole(text, w, limit)
-		wider := span{w.start, min(len(text), w.end+(w.end-w.start))}
-		if !cut || wider.end-wider.start > max(maxGrowth, 2*r.Window.Forward) {
-			return kept, w
-		}
-		w = wider
-	}
-}
-
-// whole is every match in w that no edge of w cut; cut says that its end cut one.
-func (r *rule) whole(text []byte, w span, limit int) (kept []match, cut bool) {
-	for _, m := range r.matches(text[w.start:w.end], w.start, limit) {
-		switch {
-		case m.whole.end == w.end && w.end < len(text):
-			cut = true
-		case m.whole.start > w.start || w.start == 0:
-			kept = append(kept, m)
-		}
-	}
-	return kept, cut
-}
-
 func (r *rule) matches(text []byte, base, limit int) []match {
+	re, group := r.expression()
 	var out []match
-	if r.group == 0 {
-		for _, at := range r.re.FindAllIndex(text, limit) {
+	if group == 0 {
+		for _, at := range re.FindAllIndex(text, limit) {
 			whole := span{base + at[0], base + at[1]}
 			out = append(out, match{whole, whole})
 		}
 		return out
 	}
-	for _, at := range r.re.FindAllSubmatchIndex(text, limit) {
+	for _, at := range re.FindAllSubmatchIndex(text, limit) {
 		m := match{whole: span{base + at[0], base + at[1]}}
 		m.part = m.whole
-		if g := 2 * r.group; at[g] >= 0 {
+		if g := 2 * group; at[g] >= 0 {
 			m.part = span{base + at[g], base + at[g+1]}
 		}
 		out = append(out, m)
@@ -136,14 +225,15 @@ func (r *rule) matches(text []byte, base, limit int) []match {
 
 // searchFile tries a user's pattern on the whole file.
 func (r *rule) searchFile(text []byte) (found []finding, all bool) {
-	for _, at := range r.re.FindAllIndex(text, maxMatches+1) {
+	re, _ := r.expression()
+	for _, at := range re.FindAllIndex(text, maxMatches+1) {
 		if at[0] == at[1] {
 			continue
 		}
 		if len(found) == maxMatches {
 			return found, false
 		}
-		found = append(found, finding{span{at[0], at[1]}, r})
+		found = append(found, finding{span: span{at[0], at[1]}, rule: r})
 	}
 	return found, true
 }

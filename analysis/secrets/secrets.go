@@ -1,7 +1,7 @@
 // Package secrets finds secrets, and whatever else users look for, in files.
 //
 // Rules are data (rules/*.yaml): keywords, an expression, filters. A search
-// has two stages: one automaton looks for the keywords of all rules at once,
+// has two stages: one pass looks for the keywords of all rules at once,
 // and only where it hits is that rule's expression tried, on a window around
 // the hit. What is found is told by rule and place; the value never leaves
 // this package.
@@ -23,7 +23,7 @@ const DefaultMaxFileSize = 1 << 20
 
 // version is part of every fingerprint: raise it when the same rules and
 // options find something else than before.
-const version = "1"
+const version = "2"
 
 // Options are what a search may be told.
 type Options struct {
@@ -36,7 +36,7 @@ type Options struct {
 type Matcher struct {
 	rules       []*rule
 	patterns    []*rule // the user's: tried on the whole file
-	automaton   *automaton
+	index       *index
 	filters     *filters
 	maxFileSize int64
 	fingerprint string
@@ -65,7 +65,7 @@ func New(o Options) (*Matcher, error) {
 		}
 		m.rules = append(m.rules, r)
 	}
-	m.automaton = newAutomaton(m.rules)
+	m.index = newIndex(m.rules)
 	if m.patterns, err = compilePatterns(o.Extra); err != nil {
 		return nil, err
 	}

@@ -6,10 +6,11 @@ import "bytes"
 // windows are joined rather than dropped, so that no rule reads more than a
 // few times the file, and only the number of matches is cut off.
 const (
-	maxWindows = 512      // of one rule in one file; further ones are joined to the last
-	maxGrowth  = 64 << 10 // bytes to which a window grows for a match that reaches its edge
-	maxTries   = 4096     // matches of one rule's expression in one file, before filters
-	maxMatches = 250      // of one rule or pattern in one file
+	maxWindows = 512           // of one rule in one stretch; further ones are joined to the last
+	maxGrowth  = 64 << 10      // bytes to which a window grows for a match that reaches its edge
+	maxGrowing = 4 * maxGrowth // bytes by which all windows of a rule grow in one stretch; then the rest is one window
+	maxTries   = 4096          // matches of one rule's expression in one file, before filters
+	maxMatches = 250           // of one rule or pattern in one file
 )
 
 // span is a piece of a file: from start, before end.
@@ -20,8 +21,8 @@ func (s span) overlaps(o span) bool { return s.start < o.end && o.start < s.end 
 // windows are the places where a rule is to be tried: ascending, apart.
 type windows []span
 
-// add adds s, joined with what it touches. Keywords arrive in the order of
-// their ends, so that only the last windows can be touched.
+// add adds s, joined with what it touches. Keywords arrive almost in order, as
+// index.scan says, so that only the last windows can be touched.
 func (w windows) add(s span) windows {
 	for n := len(w); n > 0 && (w[n-1].end >= s.start || n >= maxWindows); n = len(w) {
 		s = span{min(s.start, w[n-1].start), max(s.end, w[n-1].end)}

@@ -1,0 +1,120 @@
+package secrets_test
+
+import (
+	"bytes"
+	"flag"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/analysis/secrets"
+)
+
+var (
+	folder      = flag.String("folder", "", "the folder that BenchmarkFolder searches: its files have their paths in it")
+	folderLimit = flag.Int64("folder-limit", secrets.DefaultMaxFileSize, "bytes of the largest file that BenchmarkFolder searches")
+)
+
+// batchSize is how many bytes of files are read ahead of each stretch that is timed.
+const batchSize = 256 << 20
+
+// BenchmarkFolder searches the files of -folder, on one processor, and says how
+// many bytes were searched for each second of processor time: of all files, of
+// those with a zero byte in their first 8 KiB (binary), of the others (text).
+// Files that no rule looks at, or that are too large, count for nothing; nor
+// does reading from the disk.
+func BenchmarkFolder(b *testing.B) {
+	if *folder == "" {
+		b.Skip("no -folder is given")
+	}
+	m := matcher(b, secrets.Options{MaxFileSize: *folderLimit})
+	all := map[string]*speed{"text": {}, "binary": {}, "all": {}}
+	for b.Loop() {
+		b.StopTimer()
+		for batch := range batches(b, *folder, *folderLimit) {
+			b.StartTimer()
+			for _, f := range batch {
+				start := processorTime()
+				matches, skipped, err := m.Scan(f.path, int64(len(f.content)), bytes.NewReader(f.content))
+				if err != nil {
+					b.Fatal(err)
+				}
+				if took := processorTime() - start; !m.Excluded(skipped) {
+					all["all"].add(f, took, len(matches))
+					all[f.class()].add(f, took, len(matches))
+				}
+			}
+			b.StopTimer()
+		}
+		b.StartTimer()
+	}
+	for name, s := range all {
+		b.ReportMetric(float64(s.bytes)/1e6/s.took.Seconds(), name+"-MB/cpu-s")
+		b.ReportMetric(float64(s.bytes)/1e6/float64(b.N), name+"-MB")
+	}
+	b.ReportMetric(float64(all["all"].files)/float64(b.N), "files")
+	b.ReportMetric(float64(all["all"].found)/float64(b.N), "matches")
+	b.ReportMetric(0, "ns/op")
+}
+
+// speed is what was searched of one class of files, and how long that took.
+type speed struct {
+	files, found int
+	bytes        int64
+	took         time.Duration
+}
+
+func (s *speed) add(f file, took time.Duration, found int) {
+	s.files++
+	s.found += found
+	s.bytes += int64(len(f.content))
+	s.took += took
+}
+
+type file struct {
+	path    string
+	content []byte
+}
+
+func (f file) class() string {
+	if bytes.IndexByte(f.content[:min(len(f.content), 8<<10)], 0) >= 0 {
+		return "binary"
+	}
+	return "text"
+}
+
+// batches reads the regular files of dir that are no larger than limit.
+func batches(t testing.TB, dir string, limit int64) iter.Seq[[]file] {
+	return func(yield func([]file) bool) {
+		var batch []file
+		size := 0
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			if info, err := d.Info(); err != nil || info.Size() > limit {
+				return err
+			}
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if size += len(content); size > batchSize {
+				if !yield(batch) {
+					return fs.SkipAll
+				}
+				batch, size = nil, len(content)
+			}
+			rel, err := filepath.Rel(dir, path)
+			batch = append(batch, file{"/" + filepath.ToSlash(rel), content})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		yield(batch)
+	}
+}

@@ -1,0 +1,246 @@
+package secrets
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/klauspost/compress/gzip"
+)
+
+// text is what a file says, read as it is asked for: inflated, and UTF-8 where
+// it was UTF-16. What cannot be inflated is read as it is.
+type text struct {
+	r       io.Reader
+	raw     *counted
+	limit   int64 // bytes of the file, and of what it inflates to
+	inflate *inflater
+	wide    bool // UTF-16: two bytes a unit, after a mark of two
+}
+
+// maxHead is how much of a gzip file may say nothing before it counts as damaged.
+const maxHead = 64 << 10
+
+var errTooLarge = errors.New("larger than the limit")
+
+// open finds out what r holds; s has the memory for it.
+func (s *scratch) open(r io.Reader, limit int64) *text {
+	t := &text{limit: limit, raw: &counted{r: r, left: limit}}
+	t.r = t.raw
+	if head := t.peek(3); bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
+		t.inflate = &inflater{raw: &rewinder{r: t.r}, limit: limit}
+		t.inflate.begin(&s.gzip)
+		t.r = t.inflate
+	}
+	switch head := t.peek(2); {
+	case bytes.Equal(head, []byte{0xff, 0xfe}):
+		t.narrow(binary.LittleEndian)
+	case bytes.Equal(head, []byte{0xfe, 0xff}):
+		t.narrow(binary.BigEndian)
+	}
+	return t
+}
+
+// peek is the first n bytes, which are read again.
+func (t *text) peek(n int) []byte {
+	head := make([]byte, n)
+	n, err := io.ReadFull(t.r, head)
+	if err == nil {
+		t.r = io.MultiReader(bytes.NewReader(head), t.r)
+	} else {
+		t.r = bytes.NewReader(head[:n])
+	}
+	return head[:n]
+}
+
+func (t *text) narrow(order binary.ByteOrder) {
+	var mark [2]byte
+	io.ReadFull(t.r, mark[:])
+	t.r, t.wide = &narrower{r: t.r, order: order}, true
+}
+
+// fill reads into buf until it has no room for more. more is false at the end.
+func (t *text) fill(buf []byte) (n int, more bool) {
+	least := 1
+	if t.wide {
+		least = utf8.UTFMax
+	}
+	for len(buf)-n >= least {
+		m, err := t.r.Read(buf[n:])
+		if n += m; err != nil {
+			return n, false
+		}
+	}
+	return n, true
+}
+
+// left is what was left out of the text, and err why the file could not be read.
+func (t *text) left() (reason string, err error) {
+	if t.raw.err != nil {
+		return "", t.raw.err
+	}
+	if t.inflate != nil {
+		return t.inflate.reason, nil
+	}
+	return "", nil
+}
+
+// counted reads at most left bytes, and keeps why it could not read on.
+type counted struct {
+	r    io.Reader
+	left int64
+	err  error
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, err := c.r.Read(p[:min(int64(len(p)), c.left+1)])
+	if c.left -= int64(n); c.left < 0 {
+		n, err = 0, errTooLarge
+	}
+	if err != nil && err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
+// rewinder keeps what is read of the file until it is told not to. It reads
+// full buffers, so that what is kept does not depend on how the file arrives.
+type rewinder struct {
+	r    io.Reader
+	kept []byte
+	done bool
+}
+
+func (w *rewinder) Read(p []byte) (int, error) {
+	if !w.done && len(w.kept) > maxHead {
+		return 0, io.ErrUnexpectedEOF
+	}
+	n, err := io.ReadFull(w.r, p)
+	if !w.done {
+		w.kept = append(w.kept, p[:n]...)
+	}
+	if n > 0 || err == io.ErrUnexpectedEOF {
+		return n, nil
+	}
+	return n, err
+}
+
+// rewind reads from the start again.
+func (w *rewinder) rewind() io.Reader {
+	w.done = true
+	return io.MultiReader(bytes.NewReader(w.kept), w.r)
+}
+
+// unzipper is the memory of an inflater.
+type unzipper struct {
+	gzip.Reader
+	buf *bufio.Reader
+}
+
+// inflater reads what a gzip file holds: of a damaged one that is what comes
+// before the damage, or the file itself where nothing does.
+type inflater struct {
+	raw    *rewinder
+	limit  int64
+	r      io.Reader
+	zipped bool // r is the gzip
+	count  int64
+	reason string
+}
+
+func (f *inflater) begin(z *unzipper) {
+	if z.buf == nil {
+		z.buf = bufio.NewReaderSize(nil, 4<<10)
+	}
+	z.buf.Reset(f.raw)
+	f.r, f.zipped = &z.Reader, true
+	if z.Reset(z.buf) != nil {
+		f.give()
+	}
+}
+
+// give turns to the file itself.
+func (f *inflater) give() {
+	f.r, f.zipped, f.reason = f.raw.rewind(), false, "gzip is damaged: searched as it is"
+}
+
+func (f *inflater) Read(p []byte) (int, error) {
+	if !f.zipped {
+		return f.r.Read(p)
+	}
+	n, err := f.r.Read(p)
+	if over := f.count + int64(n) - f.limit; over > 0 {
+		n, err, f.reason = n-int(over), io.EOF, inflatesTooFar(f.limit)
+	}
+	if f.count += int64(n); f.count > 0 {
+		f.raw.done, f.raw.kept = true, nil
+	}
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	if f.count > 0 {
+		f.reason = "gzip is damaged: what comes after the damage is left out"
+		return n, io.EOF
+	}
+	f.give()
+	return 0, nil
+}
+
+// narrower turns UTF-16 into UTF-8. A unit that is no character becomes U+FFFD,
+// which counts as one unit again.
+type narrower struct {
+	r     io.Reader
+	order binary.ByteOrder
+	buf   [4 << 10]byte
+	raw   []byte // of buf, not turned yet
+	err   error  // what comes after raw
+}
+
+// Read wants room for a character of any length.
+func (w *narrower) Read(p []byte) (n int, err error) {
+	for n+utf8.UTFMax <= len(p) {
+		if len(w.raw) < 4 && w.err == nil {
+			w.read()
+		}
+		if len(w.raw) < 2 {
+			return n, w.err
+		}
+		n += utf8.EncodeRune(p[n:], w.next())
+	}
+	return n, nil
+}
+
+func (w *narrower) read() {
+	held := copy(w.buf[:], w.raw)
+	n, err := io.ReadFull(w.r, w.buf[held:])
+	w.raw = w.buf[:held+n]
+	if w.err = err; err == io.ErrUnexpectedEOF {
+		w.err = io.EOF
+	}
+}
+
+// next takes one character, of one unit or a pair.
+func (w *narrower) next() rune {
+	r := rune(w.order.Uint16(w.raw))
+	w.raw = w.raw[2:]
+	if !utf16.IsSurrogate(r) || len(w.raw) < 2 {
+		return r // a surrogate alone is written as U+FFFD
+	}
+	r = utf16.DecodeRune(r, rune(w.order.Uint16(w.raw)))
+	if r != utf8.RuneError {
+		w.raw = w.raw[2:]
+	}
+	return r
+}
+
+func inflatesTooFar(limit int64) string {
+	return fmt.Sprintf("inflates to more than %d bytes: the rest is left out", limit)
+}
