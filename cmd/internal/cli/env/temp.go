@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,27 +15,27 @@ import (
 
 // temp is the process's own folder for temporary files.
 type temp struct {
+	swept sync.Once
+
 	mu   sync.Mutex
 	path string
+	held *os.File // locked as long as the folder is in use
 	done bool
 }
 
 // tempPattern is how the folders of all processes are called: their process's
-// id, and a random end.
-var tempPattern = regexp.MustCompile(`^tidepole-([1-9][0-9]*)-[0-9]+$`)
+// id, for people to read, and a random end.
+var tempPattern = regexp.MustCompile(`^tidepole-[1-9][0-9]*-[0-9]+$`)
+
+// holdFile is a file in the folder, which its process holds a lock on. A lock
+// tells who lives where a process's id cannot: containers that share a folder
+// have the same ids.
+const holdFile = "in-use"
 
 // TempDir is a folder that only this user can read and that is gone when the
 // process ends. The first call makes it, points the process's own environment
 // to it, so that libraries use it too, and removes what dead processes left.
 func (e *Env) TempDir() (string, error) {
-	e.temp.mu.Lock()
-	defer e.temp.mu.Unlock()
-	if e.temp.done {
-		return "", fmt.Errorf("make a temporary folder: the process is ending")
-	}
-	if e.temp.path != "" {
-		return e.temp.path, nil
-	}
 	root := e.Global.TempDir
 	if root == "" {
 		root = os.TempDir()
@@ -45,13 +44,41 @@ func (e *Env) TempDir() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make a temporary folder: %w", err)
 	}
-	sweep(root)
-	dir, err := os.MkdirTemp(root, fmt.Sprintf("tidepole-%d-", os.Getpid()))
+	e.temp.swept.Do(func() { sweep(root) }) // much may be left: who ends the process does not wait for it
+	e.temp.mu.Lock()
+	defer e.temp.mu.Unlock()
+	if e.temp.done {
+		return "", fmt.Errorf("make a temporary folder: the process is ending")
+	}
+	if e.temp.path != "" {
+		return e.temp.path, nil
+	}
+	dir, held, err := makeHeld(root)
 	if err != nil {
 		return "", noTemp(root, err)
 	}
-	e.temp.path = dir
+	e.temp.path, e.temp.held = dir, held
 	return dir, e.announce(dir)
+}
+
+// makeHeld makes a folder that no sweep removes: one that was faster than the
+// lock has the folder, and another one is made.
+func makeHeld(root string) (string, *os.File, error) {
+	for range removals {
+		dir, err := os.MkdirTemp(root, fmt.Sprintf("tidepole-%d-", os.Getpid()))
+		if err != nil {
+			return "", nil, err
+		}
+		held, _, err := hold(dir)
+		if held != nil {
+			return dir, held, nil
+		}
+		_ = os.RemoveAll(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return "", nil, err
+		}
+	}
+	return "", nil, errors.New("others remove it each time")
 }
 
 // noTemp names the folder that the user can do something about.
@@ -81,11 +108,12 @@ func (e *Env) announce(dir string) error {
 func (e *Env) RemoveTemp() error {
 	e.temp.mu.Lock()
 	e.temp.done = true
-	path := e.temp.path
+	path, held := e.temp.path, e.temp.held
 	e.temp.mu.Unlock()
 	if path == "" {
 		return nil
 	}
+	defer held.Close() // last, so that no sweep is at it meanwhile
 	var err error
 	for range removals {
 		if err = os.RemoveAll(path); err == nil {
@@ -102,23 +130,32 @@ const (
 	removalPause = 50 * time.Millisecond
 )
 
+// youth is how old a folder is at least that is swept: its process may be about
+// to lock it.
+const youth = 5 * time.Second
+
 // sweep removes from root what processes of this user that live no more left.
-// What cannot be removed is left: another process may be at it.
+// What cannot be locked or removed is left: another process is at it.
 func sweep(root string) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return
 	}
 	for _, entry := range entries {
-		m := tempPattern.FindStringSubmatch(entry.Name())
-		if m == nil || !entry.IsDir() {
+		if !tempPattern.MatchString(entry.Name()) || !entry.IsDir() {
 			continue
 		}
-		pid, err := strconv.Atoi(m[1])
-		info, infoErr := entry.Info()
-		if err != nil || infoErr != nil || alive(pid) || !own(info) {
+		info, err := entry.Info()
+		if err != nil || !own(info) || time.Since(info.ModTime()) < youth {
 			continue
 		}
-		_ = os.RemoveAll(filepath.Join(root, entry.Name()))
+		dir := filepath.Join(root, entry.Name())
+		held, locked, _ := hold(dir)
+		if locked {
+			_ = os.RemoveAll(dir)
+		}
+		if held != nil {
+			held.Close()
+		}
 	}
 }

@@ -1,12 +1,17 @@
 package env_test
 
 import (
+	"bufio"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 )
@@ -51,13 +56,28 @@ func TestTempDirIsPrivateAndGoes(t *testing.T) {
 
 func TestTempDirSweepsTheDead(t *testing.T) {
 	root := t.TempDir()
-	dead := "tidepole-" + strconv.Itoa(deadProcess(t)) + "-123"
-	kept := []string{
-		"tidepole-" + strconv.Itoa(os.Getpid()) + "-123", // a living process's
-		"tidepole-notes", "other-1-123",
+	living := &env.Env{Global: env.Global{TempDir: root}}
+	lives, err := living.TempDir()
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, name := range append(kept, dead) {
+	defer living.RemoveTemp()
+	killed := leftBehind(t, root)
+	me := strconv.Itoa(os.Getpid())
+	dead := []string{
+		killed,
+		"tidepole-" + me + "-123", // of another process, as this one does not hold it: ids say nothing
+	}
+	young := "tidepole-" + me + "-124"
+	kept := []string{filepath.Base(lives), young, "tidepole-notes", "other-1-123"}
+	for _, name := range append(kept[1:], dead...) {
 		if err := os.MkdirAll(filepath.Join(root, name, "layer"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range append(dead, filepath.Base(lives), kept[2], kept[3]) {
+		old := time.Now().Add(-time.Minute)
+		if err := os.Chtimes(filepath.Join(root, name), old, old); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -66,8 +86,10 @@ func TestTempDirSweepsTheDead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.RemoveTemp()
-	if _, err := os.Stat(filepath.Join(root, dead)); !os.IsNotExist(err) {
-		t.Errorf("%s was left: %v", dead, err)
+	for _, name := range dead {
+		if _, err := os.Stat(filepath.Join(root, name)); !os.IsNotExist(err) {
+			t.Errorf("%s was left: %v", name, err)
+		}
 	}
 	for _, name := range kept {
 		if _, err := os.Stat(filepath.Join(root, name)); err != nil {
@@ -76,12 +98,71 @@ func TestTempDirSweepsTheDead(t *testing.T) {
 	}
 }
 
-// deadProcess is the id of a process that ran and ended.
-func deadProcess(t *testing.T) int {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^$")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatal(strings.TrimSpace(string(out)), err)
+// A folder that is swept in the moment it is made does not become anybody's.
+func TestTempDirsMadeAndSweptAtOnce(t *testing.T) {
+	root := t.TempDir()
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 20 {
+				e := &env.Env{Global: env.Global{TempDir: root}}
+				dir, err := e.TempDir()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				old := time.Now().Add(-time.Minute)
+				if err := os.Chtimes(dir, old, old); err != nil {
+					t.Error(err)
+				}
+				if err := os.WriteFile(filepath.Join(dir, "spill"), nil, 0o600); err != nil {
+					t.Error(err)
+				}
+				if err := e.RemoveTemp(); err != nil {
+					t.Error(err)
+				}
+			}
+		})
 	}
-	return cmd.Process.Pid
+	all.Wait()
+	if left, _ := os.ReadDir(root); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+const leaveVar = "TIDEPOLE_TEST_LEAVE_TEMP_IN"
+
+func TestMain(m *testing.M) {
+	root := os.Getenv(leaveVar)
+	if root == "" {
+		os.Exit(m.Run())
+	}
+	e := &env.Env{Global: env.Global{TempDir: root}}
+	dir, err := e.TempDir()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(filepath.Base(dir))
+	time.Sleep(time.Hour)
+}
+
+// leftBehind is what a process left that was killed.
+func leftBehind(t *testing.T, root string) string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), leaveVar+"="+root)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	name, err := bufio.NewReader(out).ReadString('\n')
+	if err := errors.Join(err, cmd.Process.Kill()); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	return strings.TrimSpace(name)
 }
