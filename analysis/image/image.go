@@ -27,6 +27,7 @@ package image
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -54,7 +55,11 @@ type Image struct {
 	Identity
 	Source string // a name of Sources
 
-	picture *picture
+	ctx     context.Context // ends with Close
+	visit   *visit
+	picture *picture // nil where only reading tells
+	diffIDs []string
+	read    func(context.Context, *pass) error
 	close   func() error
 }
 
@@ -69,6 +74,7 @@ func Open(ctx context.Context, req Request) (*Image, error) {
 	}
 	// Whoever interrupts may never come to Close.
 	stop := context.AfterFunc(ctx, func() { v.close() })
+	img.ctx = ctx
 	img.close = sync.OnceValue(func() error {
 		stop()
 		cancel()
@@ -90,6 +96,10 @@ func Resolve(ctx context.Context, req Request) (Identity, error) {
 	}
 	return img.Identity, nil
 }
+
+// DiffIDs are the digests of the layers, unpacked, the lowest first. Before Read,
+// those of a Streamed image are only what its daemon says they are, if anything.
+func (i *Image) DiffIDs() []string { return slices.Clone(i.diffIDs) }
 
 // V1 is the image's content. Its layers' Uncompressed and Compressed streams
 // are verified: the Read that reaches the end fails if a digest is not as it

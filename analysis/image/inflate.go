@@ -55,18 +55,22 @@ func inflate(r io.Reader) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch form {
-	case gzipped:
-		return gzip.NewReader(buf)
-	case zstandard:
-		z, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, err
-		}
-		return z.IOReadCloser(), nil
-	default:
+	if form == plain {
 		return io.NopCloser(buf), nil
 	}
+	return unpacker(form, buf, maxWindow)
+}
+
+// unpacker unpacks gzip, or zstd of a window of so many bytes at most.
+func unpacker(form form, buf *bufio.Reader, window uint64) (io.ReadCloser, error) {
+	if form == gzipped {
+		return gzip.NewReader(buf)
+	}
+	z, err := zstd.NewReader(buf, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(window))
+	if err != nil {
+		return nil, err
+	}
+	return z.IOReadCloser(), nil
 }
 
 // budget is how much may be unpacked of one image, however often its layers are

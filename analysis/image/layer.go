@@ -130,6 +130,8 @@ func (s *stored) verify() error {
 	return nil
 }
 
+func (s *stored) hash() v1.Hash { return s.sum.hash() }
+
 func (s *stored) tell() {
 	if done := s.ended && s.failed == nil; done || s.sum.n-s.reported >= reportEvery {
 		s.reported = s.sum.n

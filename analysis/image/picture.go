@@ -109,6 +109,14 @@ func (p *picture) platform() v1.Platform {
 	return v1.Platform{OS: p.config.OS, Architecture: p.config.Architecture, Variant: p.config.Variant}
 }
 
+func (p *picture) diffIDs() []string {
+	all := make([]string, len(p.layers))
+	for i, l := range p.layers {
+		all[i] = l.diffID.String()
+	}
+	return all
+}
+
 // The rest is what v1.Image asks for.
 
 func (p *picture) Layers() ([]v1.Layer, error) {

@@ -64,7 +64,10 @@ func (v *visit) open(ctx context.Context, s source) (*Image, error) {
 		return nil, v.want.wrong([]v1.Platform{pic.platform()})
 	}
 	v.report(Progress{Stage: "resolve", Finished: true})
-	return &Image{Identity: pic.identity(p), Source: s.Name, picture: pic}, nil
+	return &Image{
+		Identity: pic.identity(p), Source: s.Name, visit: v, picture: pic, diffIDs: pic.diffIDs(),
+		read: func(ctx context.Context, pass *pass) error { return pass.layers(ctx, pic.layers) },
+	}, nil
 }
 
 // shown is the reference as it may stand in an error.

@@ -147,9 +147,25 @@ func (f File) header(path string) *tar.Header {
 	return h
 }
 
+// RawLayer is a layer of OCI's types whose tar stream is raw.
+func RawLayer(t testing.TB, raw []byte, c Compression) v1.Layer {
+	t.Helper()
+	return Spec{Compression: c}.pack(t, raw)
+}
+
+// FromLayers makes an image for linux/amd64 of layers.
+func FromLayers(t testing.TB, layers ...v1.Layer) v1.Image {
+	t.Helper()
+	return must(mutate.AppendLayers(New(t, Spec{}), layers...))(t)
+}
+
 func (s Spec) layer(t testing.TB, l Layer) v1.Layer {
 	t.Helper()
-	raw := l.Tar(t)
+	return s.pack(t, l.Tar(t))
+}
+
+func (s Spec) pack(t testing.TB, raw []byte) v1.Layer {
+	t.Helper()
 	if s.Compression == Plain {
 		kind := types.OCIUncompressedLayer
 		if s.Docker {
