@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // foldAll makes one of the cases of letters, four at a time. It makes one of
@@ -64,7 +65,7 @@ func (p piece) frequency() float64 {
 	return p.half(0) * p.half(2)
 }
 
-func (p piece) half(i int) float64 { return often(p.bytes[i]) * often(p.bytes[i+1]) }
+func (p piece) half(i int) float64 { return share(p.bytes[i], p.bytes[i+1]) }
 
 // pairsOf are the pairs that the piece's bytes at i and i+1 may be.
 func (p piece) pairsOf(i int) (list []uint16) {
@@ -87,10 +88,50 @@ func each(choice string) []byte {
 	return all
 }
 
-// common are the bytes of program text and settings, the most frequent first.
-const common = " etaoirnslcdupmfhgby.\n_,v-w:/x0=k\"'()1;2T*SCEAI3jqzR5{}PNLDO4B>F<M6V8U9G7H"
+// common are the bytes of program text and settings, and commonPairs the pairs
+// of them, the most frequent first, as counted in a Debian system and a few
+// hundred npm packages.
+const (
+	common      = " etaoirnslcdupmfhgby.\n_,v-w:/x0=k\"'()1;2T*SCEAI3jqzR5{}PNLDO4B>F<M6V8U9G7H"
+	commonPairs = "  \n reonere inesatteorenth ttistt ntleioet;\nhe: sedes n arropeisal, edme i anscoanct ==  * ctang {urrira rr it" +
+		" sectrnd \"to,\nasexneced  oamunncueports.ul{\nchac*  foueacaliveypge);llf tyom }) fiodhipatu nrn (== e pifvaRena" +
+		"sse.pr\":rrillaicmaopsihatsutmpus}\nelidot\", dlofoefolptem blursbequofCoy noxp vagso mieke /im wo **t.e_eqad--.\n" +
+		"di\n\n/**/ 'e(fua *\ne,spdaplapckbl Anu Tigxt()St),l Praboc/\n umiowg e). cr,\"umclmoltirsufani lInsce\"h //ttt_shry" +
+		"Ths_rum jerclst(aiSeoovi(efeDeevepwi S `oboipue:bas:n(rg))Tyey/  @ldmb 0ewly},buho hos.c&& C Rtciabjrmr.} nfbo" +
+		"_t.st,\")ivPappup?:duuiayok g(tr(eeMa_aaugicuegw .p"
+)
 
-// often is the share of bytes that are one of choice.
+// pairShares is how often the common pairs are.
+var pairShares = sync.OnceValue(func() map[string]float64 {
+	shares := map[string]float64{}
+	for i := 0; i < len(commonPairs); i += 2 {
+		shares[commonPairs[i:i+2]] = 0.2 / float64(i/2+20)
+	}
+	return shares
+})
+
+// rare bounds the share of a pair that is not common.
+const rare = 0.0005
+
+// share is how often the pair of a byte of x and one of y is to be expected.
+func share(x, y string) float64 {
+	if x == "" || y == "" {
+		return often(x) * often(y)
+	}
+	sum := 0.0
+	for _, a := range []byte(x) {
+		for _, b := range []byte(y) {
+			known, common := pairShares()[string([]byte{a, b})]
+			if !common {
+				known = min(rare, often(string([]byte{a}))*often(string([]byte{b})))
+			}
+			sum += known
+		}
+	}
+	return sum
+}
+
+// often is the share of bytes that are one of choice; empty is any.
 func often(choice string) float64 {
 	if choice == "" {
 		return 1
@@ -165,18 +206,18 @@ func (b *buckets) choose(p piece) int {
 
 // more is the share that the piece's half at i would add.
 func (h half) more(p piece, i int) (sum float64) {
-	for _, pair := range p.pairsOf(i) {
-		if !h.pairs[pair] {
-			sum += p.half(i) / float64(len(p.bytes[i])*len(p.bytes[i+1]))
+	for _, a := range []byte(p.bytes[i]) {
+		for _, b := range []byte(p.bytes[i+1]) {
+			if !h.pairs[uint16(a)|uint16(b)<<8] {
+				sum += share(string([]byte{a}), string([]byte{b}))
+			}
 		}
 	}
 	return sum
 }
 
 func (h *half) add(p piece, i int) {
-	if p.bytes[i] != "" && p.bytes[i+1] != "" {
-		h.share += h.more(p, i)
-	}
+	h.share += h.more(p, i)
 	for _, pair := range p.pairsOf(i) {
 		h.pairs[pair] = true
 	}

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"cmp"
 	"encoding/binary"
 	"slices"
 )
@@ -17,8 +16,8 @@ import (
 // is several times as fast.
 type index struct {
 	pairs    *[1 << 16]uint16 // low byte: the buckets that it begins, high byte: that it ends
+	maybe    *[1 << 10]uint64 // a bit for every hash that a key of anchors has
 	anchors  map[uint64][]anchor
-	slots    []slot // anchors, as they are looked up: open addressing
 	keywords []keyword
 }
 
@@ -30,12 +29,7 @@ type keyword struct {
 }
 
 // anchor is a piece of a keyword: the keyword begins back bytes before it.
-type anchor struct{ keyword, back int32 }
-
-type slot struct {
-	key     uint64
-	anchors []anchor
-}
+type anchor struct{ keyword, back int }
 
 // The buckets. A keyword of three or four bytes cannot have a piece of four
 // for both ways of falling: the last byte of a piece in shortEnd, and the first
@@ -53,18 +47,20 @@ const (
 )
 
 func newIndex(rules []*rule) *index {
-	ix := &index{pairs: new([1 << 16]uint16), anchors: map[uint64][]anchor{}}
+	ix := &index{pairs: new([1 << 16]uint16), maybe: new([1 << 10]uint64), anchors: map[uint64][]anchor{}}
 	ix.keywords = keywordsOf(rules)
 	b := newBuckets()
 	for i, k := range ix.keywords {
 		for _, at := range k.places() {
 			p := pieceOf(k, at)
 			b.pieces = append(b.pieces, p)
-			ix.anchors[p.key()] = append(ix.anchors[p.key()], anchor{int32(i), int32(at)})
+			key := p.key()
+			word, bit := hash(key)
+			ix.maybe[word] |= bit
+			ix.anchors[key] = append(ix.anchors[key], anchor{i, at})
 		}
 	}
 	b.fill(ix.pairs)
-	ix.hash()
 	return ix
 }
 
@@ -78,7 +74,7 @@ func keywordsOf(rules []*rule) []keyword {
 	var all []keyword
 	for i, r := range rules {
 		for _, word := range r.Keywords {
-			f := form{word, r.cased()}
+			f := form{word, r.cased(word)}
 			if _, known := at[f]; !known {
 				at[f] = len(all)
 				all = append(all, keyword{text: word, cased: f.cased})
@@ -112,25 +108,10 @@ func (k keyword) places() [2]int {
 	return best
 }
 
-// hash lays anchors out for candidate.
-func (ix *index) hash() {
-	size := 64
-	for size < 4*len(ix.anchors) {
-		size *= 2
-	}
-	ix.slots = make([]slot, size)
-	for key, list := range ix.anchors {
-		slices.SortFunc(list, func(a, b anchor) int { return cmp.Compare(a.keyword, b.keyword) })
-		i := ix.slotOf(key)
-		for ix.slots[i].anchors != nil {
-			i = (i + 1) & (size - 1)
-		}
-		ix.slots[i] = slot{key, list}
-	}
-}
-
-func (ix *index) slotOf(key uint64) int {
-	return int(key*0x9e3779b97f4a7c15>>33) & (len(ix.slots) - 1)
+// hash is where maybe says whether there is an anchor of the key.
+func hash(key uint64) (word int, bit uint64) {
+	h := key * 0x9e3779b97f4a7c15 >> 48
+	return int(h >> 6), 1 << (h & 63)
 }
 
 // scan calls visit with every keyword that begins in text[from:to], and where.
@@ -188,18 +169,15 @@ func (s *sweep) candidate(p int, buckets uint16) {
 }
 
 func (s *sweep) lookup(p int, key uint64) {
-	for i := s.slotOf(key); s.slots[i].anchors != nil; i = (i + 1) & (len(s.slots) - 1) {
-		if s.slots[i].key != key {
-			continue
-		}
-		for _, a := range s.slots[i].anchors {
-			k := &s.keywords[a.keyword]
-			start := p - int(a.back)
-			if start >= s.from && start < s.to && start+len(k.text) <= s.end && k.is(s.padded[start:]) {
-				s.visit(start, k)
-			}
-		}
+	if word, bit := hash(key); s.maybe[word]&bit == 0 {
 		return
+	}
+	for _, a := range s.anchors[key] {
+		k := &s.keywords[a.keyword]
+		start := p - a.back
+		if start >= s.from && start < s.to && start+len(k.text) <= s.end && k.is(s.padded[start:]) {
+			s.visit(start, k)
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ type Rule struct {
 	Name        string   `yaml:"name"`
 	Description string   `yaml:"description"`
 	Aliases     []string `yaml:"aliases"`  // other names that a policy may use for it
-	Keywords    []string `yaml:"keywords"` // a text without one of them is not looked at further: of a Token as it is written, otherwise in lower case for any case
+	Keywords    []string `yaml:"keywords"` // a text without one of them is not looked at further: of a Token, and with a capital, as it is written; otherwise in any case
 
 	Token string `yaml:"token"` // a secret known by its own form, wherever it stands as a word
 	Value string `yaml:"value"` // a secret known by the name it is given to, which has a keyword: `heroku_key = "…"`
@@ -108,15 +108,17 @@ func (r Rule) validate() error {
 		return fmt.Errorf("has a window of more than %d bytes back or %d forward", behind/2, ahead/2)
 	}
 	for _, k := range r.Keywords {
-		if len(k) < shortest || len(k) > longest || !r.cased() && k != strings.ToLower(k) {
-			return fmt.Errorf("keyword %q is not of %d to %d bytes, or not in lower case", k, shortest, longest)
+		if len(k) < shortest || len(k) > longest {
+			return fmt.Errorf("keyword %q is not of %d to %d bytes", k, shortest, longest)
 		}
 	}
 	return nil
 }
 
-// cased says whether keywords count only as they are written.
-func (r Rule) cased() bool { return r.Token != "" }
+// cased says whether a keyword counts only as it is written.
+func (r Rule) cased(keyword string) bool {
+	return r.Token != "" || keyword != strings.ToLower(keyword)
+}
 
 // text is what is compiled.
 func (r Rule) text() string {
