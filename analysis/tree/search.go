@@ -1,0 +1,425 @@
+package tree
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// search finds paths in a tree. What it needs for that is made when it is first
+// needed.
+type search struct {
+	tree *Tree
+
+	namesOnce, extensionsOnce, kindsOnce, linksOnce sync.Once
+
+	names      names
+	extensions names
+	kinds      map[string][]int32 // by MIME type
+	to         map[int32][]int32  // links by what they name, sorted by path
+	crossed    map[int32]bool     // folders of what links pass on their way to somewhere else
+}
+
+// hit is a path that was found, and what is there.
+type hit struct {
+	path string
+	node int32
+}
+
+func (s *search) byName() names {
+	s.namesOnce.Do(func() { s.names = newNames(s.tree, s.tree.name) })
+	return s.names
+}
+
+func (s *search) byExtension() names {
+	s.extensionsOnce.Do(func() {
+		s.extensions = newNames(s.tree, func(n int32) []byte { return extension(s.tree.name(n)) })
+	})
+	return s.extensions
+}
+
+func (s *search) byKind(kind string) []int32 {
+	s.kindsOnce.Do(func() {
+		s.kinds = map[string][]int32{}
+		for n := range s.tree.nodes {
+			if !s.tree.described(int32(n)) {
+				continue
+			}
+			b := s.tree.base(int32(n))
+			if k := s.tree.layers[b.Layer].Index.MIME(b.Ordinal); k != "" {
+				s.kinds[k] = append(s.kinds[k], int32(n))
+			}
+		}
+	})
+	return s.kinds[kind]
+}
+
+// links makes what is known of links from where they lead to.
+func (s *search) links() {
+	s.linksOnce.Do(func() {
+		s.to, s.crossed = map[int32][]int32{}, map[int32]bool{}
+		for n := range s.tree.sorted {
+			if !s.tree.kind(n).isLink() {
+				continue
+			}
+			if f, err := find(s.tree, destination(s.tree, n), false); err == nil && f.node != none {
+				s.to[f.node] = append(s.to[f.node], n)
+			}
+			if f, err := find(s.tree, s.tree.path(n), true); err == nil && f.node != none {
+				for _, m := range f.before() {
+					if m != n {
+						s.crossed[s.tree.parent(m)] = true
+					}
+				}
+			}
+		}
+	})
+}
+
+// byPath is what is at a path, links followed.
+func (s *search) byPath(p string) (hit, bool) {
+	f, err := find(s.tree, p, true)
+	if err != nil || f.node == none {
+		return hit{}, false
+	}
+	return hit{normal(p), f.node}, true
+}
+
+// byMIME finds files by what they contain, each by its own path.
+func (s *search) byMIME(ctx context.Context, kinds ...string) ([]hit, error) {
+	var all []hit
+	for kind := range unique(kinds) {
+		found, err := s.matching(ctx, newPattern("**/*"), slices.Values(s.byKind(kind)))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return s.ordered(all), nil
+}
+
+// byGlob finds what a pattern matches. What is found by its name is found once,
+// at its own path if that matches, else at the first one through links that
+// does.
+func (s *search) byGlob(ctx context.Context, glob string) ([]hit, error) {
+	var all []hit
+	rs := requests(glob)
+	if folder, ok := s.within(rs[0]); ok {
+		found, err := s.inFolder(folder, rs)
+		if err != nil {
+			return nil, err
+		}
+		return s.ordered(found), nil
+	}
+	for _, r := range rs {
+		found, err := s.request(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return s.ordered(all), nil
+}
+
+func (s *search) request(ctx context.Context, r request) ([]hit, error) {
+	switch r.basis {
+	case exactly:
+		if h, ok := s.byPath(r.key); ok {
+			return []hit{h}, nil
+		}
+		return nil, nil
+	case byName:
+		return s.matching(ctx, r.glob, slices.Values(s.byName().equal(r.key)))
+	case byNames:
+		return s.matching(ctx, r.glob, s.byName().like(r.key))
+	case byExtension:
+		return s.matching(ctx, r.glob, func(yield func(int32) bool) {
+			for _, n := range s.byExtension().equal(string(extension([]byte("x" + r.key)))) {
+				if hasExtension(s.tree.name(n), r.key) && !yield(n) {
+					return
+				}
+			}
+		})
+	case inFolders:
+		return s.below(ctx, r)
+	}
+	return s.walk(ctx, r.glob.glob)
+}
+
+// within is the folder that all a request can find is in, where it is known that
+// no path through links matches.
+func (s *search) within(r request) (int32, bool) {
+	if r.basis == walked || r.basis == exactly || s.tree.odd {
+		return none, false
+	}
+	above := path.Dir(r.glob.glob)
+	if isPattern(above) || path.Clean(r.glob.glob) != r.glob.glob {
+		return none, false
+	}
+	n := literal(s.tree, above)
+	if n == none || s.tree.kind(n) != folder {
+		return none, false
+	}
+	if r.basis == inFolders && (n == 0 || !s.tree.described(n)) {
+		return none, false // the root has no name; else it depends on others of its name
+	}
+	s.links()
+	return n, !s.crossed[n]
+}
+
+// inFolder answers requests for one pattern from what is in the folder.
+func (s *search) inFolder(n int32, rs []request) ([]hit, error) {
+	var all []hit
+	from := s.tree.nodes[n].first
+	above := strings.TrimSuffix(s.tree.path(n), "/") + "/"
+	tests := make([]func(int32) bool, len(rs))
+	for i, r := range rs {
+		tests[i] = s.test(r)
+	}
+	for c := from; c < from+s.tree.nodes[n].count; c++ {
+		if !slices.ContainsFunc(tests, func(test func(int32) bool) bool { return test(c) }) {
+			continue
+		}
+		p := above + string(s.tree.name(c))
+		f := found{node: c}
+		if s.tree.kind(c).isLink() {
+			var err error
+			if f, err = find(s.tree, p, true); err != nil || f.node == none {
+				continue
+			}
+		}
+		if ok, err := rs[0].glob.match(p); err != nil {
+			return nil, err
+		} else if ok {
+			all = append(all, hit{p, f.node})
+		}
+	}
+	return all, nil
+}
+
+// test says whether a request looks at a node that is in its folder.
+func (s *search) test(r request) func(int32) bool {
+	var test func(int32) bool
+	switch r.basis {
+	case byName:
+		test = func(n int32) bool { return string(s.tree.name(n)) == r.key }
+	case byNames:
+		match := nameMatcher(r.key)
+		test = func(n int32) bool { return match(s.tree.name(n)) }
+	case byExtension:
+		test = func(n int32) bool { return hasExtension(s.tree.name(n), r.key) }
+	default:
+		return func(int32) bool { return true }
+	}
+	return func(n int32) bool { return s.tree.described(n) && test(n) }
+}
+
+// below finds what is in folders of a name, or that a layer put where a folder
+// is found now.
+func (s *search) below(ctx context.Context, r request) ([]hit, error) {
+	var folders []int32
+	for _, n := range s.byName().equal(r.key) {
+		if s.tree.kind(n).isLink() {
+			f, err := find(s.tree, s.tree.path(n), true)
+			if err != nil || f.node == none {
+				continue
+			}
+			n = f.node
+		}
+		if s.tree.kind(n) == folder {
+			folders = append(folders, n)
+		}
+	}
+	i, _ := slices.BinarySearchFunc(s.tree.ghosts, r.key, func(g ghost, name string) int { return strings.Compare(g.name, name) })
+	for ; i < len(s.tree.ghosts) && s.tree.ghosts[i].name == r.key; i++ {
+		folders = append(folders, s.tree.ghosts[i].folder)
+	}
+	slices.Sort(folders)
+	var all []hit
+	for _, n := range slices.Compact(folders) {
+		found, err := s.matching(ctx, r.glob, func(yield func(int32) bool) {
+			for c := s.tree.nodes[n].first; c < s.tree.nodes[n].first+s.tree.nodes[n].count; c++ {
+				if !yield(c) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// matching gives for each node the first path to it that matches.
+func (s *search) matching(ctx context.Context, p pattern, nodes func(func(int32) bool)) ([]hit, error) {
+	var all []hit
+	count := 0
+	for n := range nodes {
+		if count++; count%1024 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		h, ok, err := s.first(p, n)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, h)
+		}
+	}
+	return all, nil
+}
+
+// first is the first path to a node that matches: its own, or one through links
+// to the folders above it.
+func (s *search) first(p pattern, n int32) (hit, bool, error) {
+	own := s.tree.path(n)
+	f, err := found{node: n}, error(nil)
+	if s.tree.kind(n).isLink() {
+		f, err = find(s.tree, own, true)
+	}
+	if err != nil {
+		return hit{}, false, nil
+	}
+	if f.node != none {
+		if ok, err := s.matches(p, own, f); ok || err != nil {
+			return hit{own, f.node}, ok, err
+		}
+	}
+	s.links()
+	for above := s.tree.parent(n); ; above = s.tree.parent(above) {
+		if above == 0 {
+			return hit{}, false, nil
+		}
+		if len(s.to[above]) > 0 {
+			break
+		}
+	}
+	r := reach{search: s, pattern: p, seen: map[string]bool{own: true}}
+	return r.through(own, own)
+}
+
+// matches says whether a path, or that of a link passed on the way, matches.
+func (s *search) matches(p pattern, own string, f found) (bool, error) {
+	if len(f.before()) == 0 {
+		return p.match(own)
+	}
+	paths := []string{own}
+	for _, n := range f.before() {
+		paths = append(paths, s.tree.path(n))
+	}
+	slices.Sort(paths)
+	for _, q := range paths {
+		if ok, err := p.match(q); ok || err != nil {
+			return ok, err
+		}
+	}
+	return false, nil
+}
+
+// reach looks for paths through links to one node.
+type reach struct {
+	*search
+	pattern pattern
+	seen    map[string]bool
+}
+
+// by tries the path that goes on with rest behind a link.
+func (r *reach) by(link, rest string) (hit, bool, error) {
+	p := link + rest
+	if r.seen[p] {
+		return hit{}, false, nil
+	}
+	r.seen[p] = true
+	f, err := find(r.tree, p, true)
+	if err != nil {
+		return hit{}, false, nil
+	}
+	if f.node != none {
+		if ok, err := r.matches(r.pattern, p, f); ok || err != nil {
+			return hit{p, f.node}, ok, err
+		}
+	}
+	return r.through(link, p)
+}
+
+// through tries the links to the folders that a path begins with, as far as the
+// trunk goes.
+func (r *reach) through(trunk, p string) (hit, bool, error) {
+	for i := 1; i < len(trunk); i++ {
+		if end := strings.IndexByte(trunk[i:], '/'); end >= 0 {
+			i += end
+		} else {
+			i = len(trunk)
+		}
+		above := trunk[:i]
+		if r.seen[above] {
+			continue
+		}
+		r.seen[above] = true
+		f, err := find(r.tree, above, false)
+		if err != nil {
+			return hit{}, false, fmt.Errorf("look up %q: %w", above, err)
+		}
+		if f.node == none {
+			continue
+		}
+		for _, link := range r.to[f.node] {
+			if h, ok, err := r.by(r.tree.path(link), p[i:]); ok || err != nil {
+				return h, ok, err
+			}
+		}
+	}
+	return hit{}, false, nil
+}
+
+// ordered sorts hits: first those at their own paths; each path once.
+func (s *search) ordered(all []hit) []hit {
+	type placed struct {
+		hit
+		other int
+	}
+	sorted := make([]placed, len(all))
+	for i, h := range all {
+		sorted[i] = placed{hit: h}
+		if !s.tree.described(h.node) || !s.isAt(h.node, h.path) {
+			sorted[i].other = 1
+		}
+	}
+	slices.SortFunc(sorted, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(a.other, b.other), strings.Compare(a.path, b.path))
+	})
+	all = all[:0]
+	for i, h := range sorted {
+		if i == 0 || h.path != sorted[i-1].path {
+			all = append(all, h.hit)
+		}
+	}
+	return all
+}
+
+// isAt says whether a path is the node's own.
+func (s *search) isAt(n int32, p string) bool {
+	for n != 0 {
+		name := s.tree.name(n)
+		i := len(p) - len(name)
+		if i < 1 || p[i-1] != '/' || p[i:] != string(name) {
+			return false
+		}
+		p, n = p[:i-1], s.tree.parent(n)
+	}
+	return p == "" || p == "/"
+}
+
+func unique(all []string) map[string]bool {
+	set := map[string]bool{}
+	for _, s := range all {
+		set[s] = true
+	}
+	return set
+}
