@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io/fs"
+	"slices"
 	"time"
 )
 
@@ -41,14 +42,24 @@ func (e Entry) Info() fs.FileInfo {
 }
 
 // Index is the entries of one layer in the order of its tar. An entry's position
-// in it, from 0, is its ordinal. It takes about 100 bytes an entry, and its
-// names, and holds no pointers for the garbage collector to follow.
+// in it, from 0, is its ordinal. It takes 96 bytes an entry, and its names. It
+// grows in pieces that are never copied, and that hold no pointers for the
+// garbage collector to follow.
 type Index struct {
-	items []item
-	text  []byte   // names
+	items []page   // all full but the last
+	text  [][]byte // names, none of which crosses from one piece into the next
 	kinds []string // MIME types
 	kind  map[string]uint16
 }
+
+type page []item
+
+const (
+	pageBits  = 12 // of an ordinal that tell the place in its page
+	pageItems = 1 << pageBits
+	textBits  = 20 // of a span's place that tell the place in its piece
+	textBytes = 1 << textBits
+)
 
 // item is an Entry as it is kept.
 type item struct {
@@ -73,12 +84,27 @@ const (
 	kept
 )
 
+func (f *facts) set(fact facts, holds bool) {
+	if holds {
+		*f |= fact
+	}
+}
+
 // Len is the number of entries.
-func (x *Index) Len() int { return len(x.items) }
+func (x *Index) Len() int {
+	if len(x.items) == 0 {
+		return 0
+	}
+	return (len(x.items)-1)<<pageBits + len(x.items[len(x.items)-1])
+}
+
+func (x *Index) item(ordinal int) *item {
+	return &x.items[ordinal>>pageBits][ordinal&(pageItems-1)]
+}
 
 // Entry is the one with that ordinal. Its strings are copies.
 func (x *Index) Entry(ordinal int) Entry {
-	i := &x.items[ordinal]
+	i := x.item(ordinal)
 	return Entry{
 		Path: x.string(i.path), Link: x.string(i.link), Type: i.flag, Mode: int64(i.mode),
 		UID: int(i.uid), GID: int(i.gid), Size: i.size, ModTime: time.Unix(i.seconds, int64(i.nanoseconds)),
@@ -88,43 +114,69 @@ func (x *Index) Entry(ordinal int) Entry {
 }
 
 // Path is the path of the entry with that ordinal, without a copy: it must not
-// be changed, and holds the whole index in memory.
-func (x *Index) Path(ordinal int) []byte { return x.bytes(x.items[ordinal].path) }
+// be changed, and holds a part of the index in memory.
+func (x *Index) Path(ordinal int) []byte { return x.bytes(x.item(ordinal).path) }
 
 // Link is the link name of the entry with that ordinal, like Path.
-func (x *Index) Link(ordinal int) []byte { return x.bytes(x.items[ordinal].link) }
+func (x *Index) Link(ordinal int) []byte { return x.bytes(x.item(ordinal).link) }
 
 // Type is the type flag of the entry with that ordinal.
-func (x *Index) Type(ordinal int) byte { return x.items[ordinal].flag }
+func (x *Index) Type(ordinal int) byte { return x.item(ordinal).flag }
 
 // MIME is the kind of content of the entry with that ordinal.
-func (x *Index) MIME(ordinal int) string { return x.kinds[x.items[ordinal].kind] }
+func (x *Index) MIME(ordinal int) string { return x.kinds[x.item(ordinal).kind] }
 
 // Size is the size of the entry with that ordinal.
-func (x *Index) Size(ordinal int) int64 { return x.items[ordinal].size }
+func (x *Index) Size(ordinal int) int64 { return x.item(ordinal).size }
 
-func (x *Index) bytes(s span) []byte  { return x.text[s.at : s.at+s.length : s.at+s.length] }
+// Regular tells whether the entry with that ordinal has a content.
+func (x *Index) Regular(ordinal int) bool { return x.item(ordinal).facts&regular != 0 }
+
+func (x *Index) bytes(s span) []byte {
+	if s.length == 0 {
+		return nil
+	}
+	from := s.at & (textBytes - 1)
+	return x.text[s.at>>textBits][from : from+s.length : from+s.length]
+}
+
 func (x *Index) string(s span) string { return string(x.bytes(s)) }
 
 // Add appends an entry. The caller bounds how many there are and how long their
-// names: an index holds less than 4 GiB of names, and 65,535 kinds of content.
+// names: at most MaxPath bytes each and MaxNames together; there are at most
+// 65,535 kinds of content.
 func (x *Index) Add(e Entry) {
 	i := item{
 		size: e.Size, seconds: e.ModTime.Unix(), nanoseconds: uint32(e.ModTime.Nanosecond()),
 		uid: int64(e.UID), gid: int64(e.GID), mode: uint32(e.Mode),
-		path: x.add(e.Path), link: x.add(e.Link), kind: x.kindOf(e.MIME), flag: e.Type, digest: e.Digest,
+		path: add(x, e.Path), link: add(x, e.Link), kind: x.kindOf(e.MIME), flag: e.Type, digest: e.Digest,
 	}
-	for fact, holds := range map[facts]bool{regular: e.Regular, sparse: e.Sparse, kept: e.Kept} {
-		if holds {
-			i.facts |= fact
-		}
-	}
-	x.items = append(x.items, i)
+	i.facts.set(regular, e.Regular)
+	i.facts.set(sparse, e.Sparse)
+	i.facts.set(kept, e.Kept)
+	x.push(i)
 }
 
-func (x *Index) add(s string) span {
-	at := len(x.text)
-	x.text = append(x.text, s...)
+func (x *Index) push(i item) {
+	last := len(x.items) - 1
+	if last < 0 || len(x.items[last]) == pageItems {
+		x.items = append(x.items, make(page, 0, min(pageItems, 16<<(4*len(x.items)))))
+		last++
+	}
+	x.items[last] = append(x.items[last], i)
+}
+
+func add[T string | []byte](x *Index, s T) span {
+	if len(s) == 0 {
+		return span{}
+	}
+	last := len(x.text) - 1
+	if last < 0 || len(x.text[last])+len(s) > textBytes {
+		x.text = append(x.text, make([]byte, 0, min(textBytes, 4096<<(4*len(x.text)))))
+		last++
+	}
+	at := last<<textBits + len(x.text[last])
+	x.text[last] = append(x.text[last], s...)
 	return span{uint32(at), uint32(len(s))}
 }
 
@@ -139,4 +191,14 @@ func (x *Index) kindOf(mime string) uint16 {
 	x.kinds = append(x.kinds, mime)
 	x.kind[mime] = k
 	return k
+}
+
+// trim gives back what the last pieces have too much.
+func (x *Index) trim() {
+	if last := len(x.items) - 1; last >= 0 {
+		x.items[last] = slices.Clip(append(make(page, 0, len(x.items[last])), x.items[last]...))
+	}
+	if last := len(x.text) - 1; last >= 0 {
+		x.text[last] = append(make([]byte, 0, len(x.text[last])), x.text[last]...)
+	}
 }

@@ -1,0 +1,294 @@
+package layers
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/gabriel-vasile/mimetype"
+
+	"github.com/tidepole/tidepole/analysis/layers/ballast"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// Options say what Read does beside taking digests.
+type Options struct {
+	Observers []Observer // may be none
+	Budget    *Budget    // of the whole image; nil: the default limits, for this layer alone
+}
+
+const (
+	// layerSlabs bound the memory of one reading: 4 MiB, beside the 1 MiB that is
+	// read ahead. A file that is observed whole takes 5, those that are being
+	// filled 2.
+	layerSlabs = 16
+	// sniffed is how many of a content's first bytes tell its kind: the limit of
+	// the library that syft tells it by.
+	sniffed = 4096
+	// maxSparseKept bounds what a sparse file may take of a record.
+	maxSparseKept = 64 << 20
+)
+
+// Read reads one layer's tar to the end of r, which must itself end with ctx.
+// The contents that cataloguing may ask for go into w while it goes, unless w is
+// nil. It takes 5 MiB beside the index and what observers use.
+//
+// Faults: TooLarge where the budget is passed, naming the limit; Unsupported for
+// a damaged tar. An error of r is returned as it is, and goes before the tar's.
+func Read(ctx context.Context, r io.Reader, w *Writer, o Options) (*Index, error) {
+	if o.Budget == nil {
+		o.Budget = NewBudget(Limits{})
+	}
+	p := &pass{
+		ctx: ctx, feed: newFeed(r), tally: tally{Budget: o.Budget}, index: &Index{},
+		shelf: newShelf(layerSlabs), hash: sha256.New(),
+	}
+	defer p.feed.close()
+	if len(o.Observers) > 0 {
+		p.audience = newAudience(ctx, o.Observers)
+	}
+	if w != nil {
+		p.packer = newPacker(w)
+	}
+	err := p.run()
+	if p.packer != nil {
+		err = p.packer.finish(err)
+	}
+	if p.audience != nil {
+		if crash := p.audience.leave(); err == nil {
+			err = crash
+		}
+	}
+	if own := p.feed.failure(); own != nil {
+		return nil, own
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.index.trim()
+	return p.index, nil
+}
+
+// pass is one reading of one layer.
+type pass struct {
+	ctx      context.Context
+	feed     *feed
+	tally    tally
+	index    *Index
+	shelf    *shelf
+	audience *audience // nil without observers
+	packer   *packer   // nil where nothing is kept
+	hash     hash.Hash
+	sum      [sha256.Size]byte
+	spare    *slab // being filled with what is not kept
+}
+
+func (p *pass) run() (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+		if p.spare != nil {
+			p.spare.drop()
+			p.spare = nil
+		}
+	}()
+	if err := p.entries(); err != nil {
+		return err
+	}
+	if p.audience != nil {
+		p.audience.flush()
+	}
+	return p.feed.drain()
+}
+
+func (p *pass) entries() error {
+	tr := tar.NewReader(p.feed)
+	for ordinal := 0; ; ordinal++ {
+		h, err := tr.Next()
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return p.feed.failure()
+		default:
+			return notTar(err)
+		}
+		if p.ctx.Err() != nil {
+			return context.Cause(p.ctx)
+		}
+		if err := p.entry(tr, h, ordinal); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *pass) entry(tr *tar.Reader, h *tar.Header, ordinal int) error {
+	if err := p.tally.spend(h); err != nil {
+		return err
+	}
+	e := Entry{
+		Path: clean(h.Name), Link: h.Linkname, Type: h.Typeflag, Mode: h.Mode,
+		UID: h.Uid, GID: h.Gid, Size: h.Size, ModTime: h.ModTime, Sparse: isSparse(h),
+	}
+	if h.Size > 0 {
+		// What comes next in the stream, be it the entry's own or not: so does syft.
+		e.MIME = mimeOf(p.feed.peek(int(min(h.Size, sniffed))))
+	}
+	if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse {
+		e.Regular = true
+		if err := p.content(tr, &e, ordinal); err != nil {
+			return fmt.Errorf("%q: %w", e.Path, notTar(err))
+		}
+	}
+	p.index.Add(e)
+	return nil
+}
+
+// content takes the digest of a file, has it observed and keeps it.
+func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
+	if e.Sparse {
+		if err := p.tally.spendSparse(e.Size); err != nil {
+			return err
+		}
+	}
+	whiteout := strings.HasPrefix(path.Base(e.Path), ".wh.")
+	e.Kept = p.packer != nil && !whiteout && worthKeeping(e)
+	if e.Size == 0 {
+		e.Digest = sha256.Sum256(nil)
+		return nil
+	}
+	if p.audience == nil || whiteout {
+		return p.pour(r, e, nil)
+	}
+	announced := *e // what is shown is the same for long files and short ones
+	p.audience.begin(announced, ordinal)
+	err := p.pour(r, e, p.audience)
+	p.audience.end(announced, ordinal, err)
+	return err
+}
+
+func worthKeeping(e *Entry) bool {
+	if e.Sparse && e.Size > maxSparseKept {
+		return false
+	}
+	return executables[e.MIME] || !ballast.Is(e.Path)
+}
+
+// executables are the kinds of content that syft looks into whatever the name.
+var executables = map[string]bool{
+	"application/x-executable": true, "application/x-mach-binary": true, "application/x-elf": true,
+	"application/x-sharedlib": true, "application/vnd.microsoft.portable-executable": true,
+}
+
+// pour reads a file into slabs, from where all that is done with it is done.
+func (p *pass) pour(r io.Reader, e *Entry, to *audience) error {
+	whole := false
+	for left := e.Size; left > 0; {
+		if p.ctx.Err() != nil { // holes come from nowhere that would end with it
+			return context.Cause(p.ctx)
+		}
+		b, err := p.vessel(e.Kept)
+		if err != nil {
+			return err
+		}
+		data := b.data[b.used:min(int64(blockSize), int64(b.used)+left)]
+		if _, err := io.ReadFull(r, data); err != nil {
+			if err == io.EOF {
+				err = io.ErrUnexpectedEOF
+			}
+			return err
+		}
+		b.used += len(data)
+		if whole = int64(len(data)) == e.Size; whole {
+			e.Digest = sha256.Sum256(data)
+		} else {
+			if left == e.Size {
+				p.hash.Reset()
+			}
+			p.hash.Write(data)
+		}
+		left -= int64(len(data))
+		if to != nil {
+			to.add(b, data)
+		}
+	}
+	if !whole {
+		p.hash.Sum(p.sum[:0])
+		e.Digest = p.sum
+	}
+	return nil
+}
+
+// vessel is the slab to fill next.
+func (p *pass) vessel(keep bool) (b *slab, err error) {
+	current := &p.spare
+	if keep {
+		current = &p.packer.current
+	}
+	switch b = *current; {
+	case b == nil:
+	case !keep && p.audience == nil:
+		b.used = 0 // nobody else reads it
+		return b, nil
+	case b.used < blockSize:
+		return b, nil
+	case keep:
+		err = p.packer.send()
+	default:
+		b.drop()
+	}
+	*current = nil
+	if err != nil {
+		return nil, err
+	}
+	if p.audience != nil {
+		p.audience.flush() // who waits for a slab holds none that others wait for
+	}
+	*current, err = p.shelf.take(p.ctx)
+	return *current, err
+}
+
+// mimeOf is the kind of content that syft tells by its first bytes.
+func mimeOf(head []byte) string {
+	if len(head) == 0 {
+		return ""
+	}
+	kind, _, _ := strings.Cut(mimetype.Detect(head).String(), ";")
+	return kind
+}
+
+// clean is path.Clean("/"+name), for the most part without its work.
+func clean(name string) string {
+	name = strings.TrimSuffix(name, "/")
+	start := 0 // of an element
+	for i := 0; i <= len(name); i++ {
+		if i < len(name) && name[i] != '/' {
+			continue
+		}
+		switch name[start:i] {
+		case "", ".", "..":
+			if i > 0 || len(name) == 0 {
+				return path.Clean("/" + name)
+			}
+		}
+		start = i + 1
+	}
+	if name[0] == '/' {
+		return name
+	}
+	return "/" + name
+}
+
+// notTar says of a tar reader's complaint what it means.
+func notTar(err error) error {
+	if errors.Is(err, tar.ErrHeader) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fault.New(fault.Unsupported, "its tar is damaged: %w", err)
+	}
+	return err
+}
