@@ -163,11 +163,5 @@ func (c *containerd) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, 
 	if err != nil {
 		return nil, c.lookUpFailed(ctx, err)
 	}
-	return &storedBlob{content.NewReader(r), r}, nil
-}
-
-// storedBlob is a blob of the content store, read from its start.
-type storedBlob struct {
-	io.Reader
-	io.Closer
+	return readCloser{content.NewReader(r), r}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -32,8 +33,8 @@ type daemon struct {
 	api *client.Client
 }
 
-// findInDaemon has a daemon save the image into the visit's private folder, and
-// finds it there.
+// findInDaemon finds an image in a daemon. A Streamed one is saved when it is
+// read; else it is saved into the visit's private folder, and found there.
 func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) {
 	ref, err := reference.Parse(v.Reference) // it becomes part of an address
 	if err != nil {
@@ -63,7 +64,18 @@ func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) 
 	if v.want.asked && !v.want.matches(have) && !d.knowsPlatforms() {
 		return nil, v.want.wrong([]v1.Platform{have})
 	}
-	return d.save(ctx, found)
+	if !v.Streamed {
+		return d.save(ctx, found)
+	}
+	var expected []string
+	if !v.want.asked || v.want.matches(have) { // else they are those of another platform
+		expected = found.RootFS.Layers
+	}
+	return &place{
+		known:    Identity{ID: found.ID, Tags: fullTags(found.RepoTags), RepoDigests: found.RepoDigests, Platform: platformName(have)},
+		expected: expected,
+		late:     func(ctx context.Context, p *pass) (*place, *picture, error) { return d.read(ctx, p, found, expected) },
+	}, nil
 }
 
 // inspect asks what the daemon knows of the image.
@@ -83,24 +95,34 @@ func (d daemon) knowsPlatforms() bool {
 	return versions.GreaterThanOrEqualTo(d.api.ClientVersion(), "1.48")
 }
 
-// save streams the image into an archive and finds it there. It is named by its
+// saved is the image's archive as the daemon sends it. The image is named by its
 // ID, so that no tag can move meanwhile and the archive holds nothing else.
-func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*place, error) {
+func (d daemon) saved(ctx context.Context, found client.ImageInspectResult) (io.ReadCloser, error) {
 	var opts []client.ImageSaveOption
 	if d.want.asked && d.knowsPlatforms() {
 		opts = append(opts, client.ImageSaveWithPlatforms(d.platform()))
 	}
 	reading, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	timer := watchStall(daemonSaves, cancel)
-	defer timer.Stop()
 	stream, err := d.api.ImageSave(reading, []string{found.ID}, opts...)
 	if err != nil {
-		return nil, d.failed(reading, err)
+		timer.Stop()
+		err = d.failed(reading, err)
+		cancel(nil)
+		return nil, err
 	}
 	body := &watched{ReadCloser: stream, ctx: reading, cancel: cancel, timer: timer, every: daemonSaves}
+	return readCloser{unbroken{body, d}, body}, nil
+}
+
+// save streams the image into an archive and finds it there.
+func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*place, error) {
+	body, err := d.saved(ctx, found)
+	if err != nil {
+		return nil, err
+	}
 	defer body.Close()
-	file, err := d.spill(ctx, unbroken{body, d}, "pull")
+	file, err := d.spill(ctx, body, "pull")
 	if err != nil {
 		return nil, err
 	}
@@ -108,12 +130,44 @@ func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*pla
 	if err != nil {
 		return nil, err
 	}
+	return d.findIn(ctx, archive, found)
+}
+
+// findIn finds the image in what was saved of it.
+func (d daemon) findIn(ctx context.Context, archive fs.FS, found client.ImageInspectResult) (*place, error) {
 	p, err := d.findInSaved(ctx, archive, "")
 	if err != nil {
 		return nil, fmt.Errorf("what the daemon at %s saved: %w", printable(d.host), err)
 	}
 	p.tags, p.repoDigests = fullTags(found.RepoTags), found.RepoDigests
 	return p, nil
+}
+
+// read has the layers read while the daemon saves the image. One whose layers
+// are all had is not saved again.
+func (d daemon) read(ctx context.Context, p *pass, found client.ImageInspectResult, expected []string) (*place, *picture, error) {
+	if at, pic, ok := p.recallImage(ctx, found.ID); ok {
+		at.tags, at.repoDigests = fullTags(found.RepoTags), found.RepoDigests
+		return at, pic, nil
+	}
+	x := p.newExport(expected)
+	save := func(ctx context.Context) (io.ReadCloser, error) { return d.saved(ctx, found) }
+	if err := x.read(ctx, save); err != nil {
+		return nil, nil, err
+	}
+	at, err := d.findIn(ctx, x, found)
+	if err != nil {
+		return nil, nil, err
+	}
+	pic, err := newPicture(ctx, d.visit, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := x.complete(ctx, pic.layers); err != nil {
+		return nil, nil, err
+	}
+	p.rememberImage(found.ID, at, pic)
+	return at, pic, nil
 }
 
 // unbroken says of a stream that breaks that it was the daemon's.

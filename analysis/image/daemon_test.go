@@ -32,7 +32,8 @@ type daemon struct {
 type saved struct {
 	id, platform string
 	archive      []byte
-	breaks       bool // the daemon dies while it sends the archive
+	layers       []string // diff IDs that it tells of
+	breaks       bool     // the daemon dies while it sends the archive
 }
 
 func newDaemon(t *testing.T, images map[string]saved) *daemon {
@@ -79,6 +80,7 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		os, arch, _ := strings.Cut(d.images[name].platform, "/")
 		json.NewEncoder(w).Encode(map[string]any{
 			"Id": d.images[name].id, "Os": os, "Architecture": arch,
+			"RootFS":   map[string]any{"Type": "layers", "Layers": d.images[name].layers},
 			"RepoTags": []string{name}, "RepoDigests": []string{"example.test/app@sha256:" + strings.Repeat("1", 64)},
 		})
 	default:

@@ -104,7 +104,12 @@ func (i *Image) DiffIDs() []string { return slices.Clone(i.diffIDs) }
 // V1 is the image's content. Its layers' Uncompressed and Compressed streams
 // are verified: the Read that reaches the end fails if a digest is not as it
 // should be, and before that if a limit is passed or the context ends.
-func (i *Image) V1() v1.Image { return i.picture }
+func (i *Image) V1() v1.Image {
+	if i.picture == nil {
+		return nil
+	}
+	return i.picture
+}
 
 // Close removes everything spilled and ends what is still being read.
 func (i *Image) Close() error {

@@ -91,27 +91,34 @@ type pass struct {
 	sizes map[v1.Hash]int64 // of the layers that were read, unpacked
 }
 
-// layers reads layers that can be read in any order.
-func (p *pass) layers(ctx context.Context, all []*layer) error {
+// each has layers read that can be read in any order.
+func (p *pass) each(ctx context.Context, all []*layer, do func(context.Context, Stream) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(p.AtOnce)
-	for _, l := range p.unread(all) {
-		group.Go(func() error { return p.layer(ctx, l, p.Layer) })
+	for _, l := range all {
+		group.Go(func() error { return p.layer(ctx, l, do) })
 	}
 	return group.Wait()
 }
 
-// unread are the layers to be read, each once, the largest first.
+// unread are the layers still to be read, each once, the largest first.
 func (p *pass) unread(all []*layer) []*layer {
-	seen := map[v1.Hash]bool{}
-	todo := slices.DeleteFunc(slices.Clone(all), func(l *layer) bool {
+	todo := slices.DeleteFunc(distinct(all), func(l *layer) bool {
 		_, read := p.sizes[l.diffID]
-		again := seen[l.diffID] || read
-		seen[l.diffID] = true
-		return again || p.Have(l.diffID.String())
+		return read || p.Have(l.diffID.String())
 	})
 	slices.SortStableFunc(todo, func(a, b *layer) int { return cmp.Compare(b.desc.Size, a.desc.Size) })
 	return todo
+}
+
+// distinct are layers, each once.
+func distinct(all []*layer) []*layer {
+	seen := map[v1.Hash]bool{}
+	return slices.DeleteFunc(slices.Clone(all), func(l *layer) bool {
+		again := seen[l.diffID]
+		seen[l.diffID] = true
+		return again
+	})
 }
 
 // layer has one layer read from where it lies.
@@ -137,7 +144,7 @@ func (p *pass) layer(ctx context.Context, l *layer, do func(context.Context, Str
 		cancel() // unblocks fetch
 		s.close()
 	}()
-	s.stages.Go(fetch)
+	go fetch()
 	return p.have(ctx, s, do)
 }
 

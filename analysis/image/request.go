@@ -14,7 +14,13 @@ type Request struct {
 	Reference string
 	Source    string // a name of Sources; "" tries them in their fixed order
 	Platform  string // os/arch[/variant]; "" is linux and the machine's own architecture
-	Options   Options
+
+	// Streamed is for whoever opens an image to Read it: what only its layers
+	// tell is learnt on the way, so that a daemon's image is exported while it is
+	// read and not before. Identity may be complete after Read only, and V1 nil.
+	Streamed bool
+
+	Options Options
 }
 
 // Options is how images are reached. The caller fills it in: this package reads

@@ -112,7 +112,8 @@ type stream struct {
 }
 
 // start begins to read a layer from where it is stored. It waits for the first
-// bytes. The caller runs fetch, and closes the stream.
+// bytes. The caller runs fetch, which ends when the context does and from gives
+// way, and closes the stream.
 func (s *stream) start(ctx context.Context, from hashing) (fetch func(), err error) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	head := bufio.NewReaderSize(from, 4<<10)
@@ -122,9 +123,11 @@ func (s *stream) start(ctx context.Context, from hashing) (fetch func(), err err
 		return nil, err
 	}
 	s.ring = s.newRing()
+	s.stages.Add(1)
 	if form == plain {
 		// What is stored and what is unpacked are the same, and hashed once.
 		return func() {
+			defer s.stages.Done()
 			s.move(head, s.ring, s.ring.full, s.spend, func(n int64) error { return s.check(from.hash(), n) })
 		}, nil
 	}
@@ -132,6 +135,7 @@ func (s *stream) start(ctx context.Context, from hashing) (fetch func(), err err
 	s.stages.Go(func() { s.unpack(form, stored, raw) })
 	s.stages.Go(func() { s.sum(raw) })
 	return func() {
+		defer s.stages.Done()
 		s.move(head, stored, stored.full, func(int64) error { return nil }, func(int64) error { return io.EOF })
 	}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
@@ -73,6 +74,14 @@ type (
 	}
 )
 
+// made is an image whose manifest is being made.
+type made struct {
+	saved
+	archive fs.FS
+	config  []byte
+	diffIDs []v1.Hash
+}
+
 // synthesise makes the manifest of an image that has none: the layers are listed
 // unpacked, by their diff IDs.
 func (v *visit) synthesise(ctx context.Context, archive fs.FS, one saved) (*place, error) {
@@ -85,26 +94,36 @@ func (v *visit) synthesise(ctx context.Context, archive fs.FS, one saved) (*plac
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "its configuration cannot be read: %w", err)
 	}
-	diffIDs := config.RootFS.DiffIDs
-	if len(one.Layers) != len(diffIDs) || len(diffIDs) > limits.MaxLayers {
+	m := made{one, archive, raw, config.RootFS.DiffIDs}
+	if len(one.Layers) != len(m.diffIDs) || len(m.diffIDs) > limits.MaxLayers {
 		return nil, fault.New(fault.Unsupported, "its manifest.json lists %d layers and its configuration %d; at most %d can be handled",
-			len(one.Layers), len(diffIDs), limits.MaxLayers)
+			len(one.Layers), len(m.diffIDs), limits.MaxLayers)
 	}
-	made := madeManifest{
-		SchemaVersion: 2, MediaType: types.DockerManifestSchema2, Layers: []madeDescriptor{},
-		Config: madeDescriptor{types.DockerConfigJSON, int64(len(raw)), one.id},
+	if _, later := archive.(*tarball); later && v.Streamed {
+		return v.sizedLater(ctx, m)
 	}
-	paths := map[v1.Hash]string{one.id: one.Config}
-	budget := newBudget(limits.MaxImageBytes, len(diffIDs))
-	for i, diffID := range diffIDs {
-		size, err := unpackedSize(ctx, archive, one.Layers[i], func(n int64) error { return budget.spend(i, n) })
-		if err != nil {
+	sizes := make([]int64, len(m.diffIDs))
+	budget := newBudget(limits.MaxImageBytes, len(sizes))
+	for i, name := range one.Layers {
+		if sizes[i], err = unpackedSize(ctx, archive, name, func(n int64) error { return budget.spend(i, n) }); err != nil {
 			return nil, err
 		}
-		paths[diffID] = one.Layers[i]
-		made.Layers = append(made.Layers, madeDescriptor{types.DockerUncompressedLayer, size, diffID})
 	}
-	data, err := json.Marshal(made)
+	return m.place(sizes)
+}
+
+// place is the image with the manifest that layers of those sizes, unpacked, make.
+func (m made) place(sizes []int64) (*place, error) {
+	manifest := madeManifest{
+		SchemaVersion: 2, MediaType: types.DockerManifestSchema2, Layers: []madeDescriptor{},
+		Config: madeDescriptor{types.DockerConfigJSON, int64(len(m.config)), m.id},
+	}
+	paths := map[v1.Hash]string{m.id: m.Config}
+	for i, diffID := range m.diffIDs {
+		paths[diffID] = m.Layers[i]
+		manifest.Layers = append(manifest.Layers, madeDescriptor{types.DockerUncompressedLayer, sizes[i], diffID})
+	}
+	data, err := json.Marshal(manifest)
 	if err != nil {
 		return nil, err
 	}
@@ -112,7 +131,58 @@ func (v *visit) synthesise(ctx context.Context, archive fs.FS, one saved) (*plac
 	if err != nil {
 		return nil, err
 	}
-	return &place{manifest: doc, open: pathsIn(archive, paths), tags: fullTags(one.RepoTags), loose: true}, nil
+	return &place{manifest: doc, open: pathsIn(m.archive, paths), tags: fullTags(m.RepoTags), loose: true}, nil
+}
+
+// sizedLater is the image without the sizes of its packed layers, which reading
+// them will tell.
+func (v *visit) sizedLater(ctx context.Context, m made) (*place, error) {
+	sizes, packed := make([]int64, len(m.diffIDs)), map[v1.Hash]bool{}
+	for i, name := range m.Layers {
+		r, form, size, err := openLayer(m.archive, name)
+		if err != nil {
+			return nil, err
+		}
+		r.Close()
+		sizes[i] = size
+		if form != plain {
+			packed[m.diffIDs[i]] = true
+		}
+	}
+	p, err := m.place(sizes)
+	if err != nil || len(packed) == 0 {
+		return p, err
+	}
+	pic, err := newPicture(ctx, v, p)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.suits(p, pic); err != nil {
+		return nil, err
+	}
+	p.known, p.expected = pic.identity(p), pic.diffIDs()
+	p.known.Digest, p.known.ParentDigest, p.known.Manifest = "", "", nil
+	p.late = func(ctx context.Context, pass *pass) (*place, *picture, error) {
+		if err := pass.each(ctx, pass.unread(pic.layers), pass.Layer); err != nil {
+			return nil, nil, err
+		}
+		unpacked, err := pass.unpackedSizes(ctx, slices.DeleteFunc(slices.Clone(pic.layers), func(l *layer) bool { return !packed[l.diffID] }))
+		if err != nil {
+			return nil, nil, err
+		}
+		for i, diffID := range m.diffIDs {
+			if packed[diffID] {
+				sizes[i] = unpacked[diffID]
+			}
+		}
+		p, err := m.place(sizes)
+		if err != nil {
+			return nil, nil, err
+		}
+		pic, err := newPicture(ctx, v, p)
+		return p, pic, err
+	}
+	return p, nil
 }
 
 // pathsIn opens what lies in an archive under names of its own.
@@ -126,30 +196,54 @@ func pathsIn(archive fs.FS, paths map[v1.Hash]string) opener {
 	}
 }
 
-// unpackedSize is the size of a layer's tar stream. Only a packed layer has to
-// be read for it.
-func unpackedSize(ctx context.Context, archive fs.FS, name string, spend func(int64) error) (int64, error) {
+// openLayer opens a layer of an archive, and tells how it is packed and how long
+// it is as it lies there.
+func openLayer(archive fs.FS, name string) (io.ReadCloser, form, int64, error) {
 	clean, err := inside(name, ".")
 	if err != nil {
-		return 0, err
+		return nil, plain, 0, err
 	}
 	r, err := openBlob(archive, clean)
+	if err != nil {
+		return nil, plain, 0, err
+	}
+	info, err := fs.Stat(archive, clean)
+	if err != nil {
+		r.Close()
+		return nil, plain, 0, err
+	}
+	head := bufio.NewReader(r)
+	form, err := formOf(head)
+	if err != nil {
+		r.Close()
+		return nil, plain, 0, fault.New(fault.Unsupported, "unpack layer %s: %w", printable(name), err)
+	}
+	return readCloser{head, r}, form, info.Size(), nil
+}
+
+// readCloser reads from one and closes another.
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
+// unpackedSize is the size of a layer's tar stream. Only a packed layer has to
+// be read for it, and not where it has been.
+func unpackedSize(ctx context.Context, archive fs.FS, name string, spend func(int64) error) (int64, error) {
+	if x, ok := archive.(*export); ok {
+		if n, ok := x.unpackedSize(name); ok {
+			return n, nil
+		}
+	}
+	r, form, size, err := openLayer(archive, name)
 	if err != nil {
 		return 0, err
 	}
 	defer r.Close()
-	head := bufio.NewReader(r)
-	if form, err := formOf(head); err != nil || form == plain {
-		if err != nil {
-			return 0, fault.New(fault.Unsupported, "unpack layer %s: %w", printable(name), err)
-		}
-		info, err := fs.Stat(archive, clean)
-		if err != nil {
-			return 0, err
-		}
-		return info.Size(), nil
+	if form == plain {
+		return size, nil
 	}
-	tar, err := inflate(head)
+	tar, err := inflate(r)
 	if err != nil {
 		return 0, fault.New(fault.Unsupported, "unpack layer %s: %w", printable(name), err)
 	}

@@ -74,16 +74,25 @@ func unsound(err error, entries int) error {
 
 // add notes an entry. As in any tar file, a later one of the same name wins.
 func (t *tarball) add(h *tar.Header, offset int64) error {
-	name, err := inside(h.Name, ".")
-	if err != nil {
-		return err
+	name, e, err := entryOf(h)
+	if err == nil && e != nil {
+		e.offset = offset
+		t.entries[name] = *e
 	}
-	e := entry{offset: offset, size: h.Size}
+	return err
+}
+
+// entryOf is what a header tells; no entry for what holds nothing.
+func entryOf(h *tar.Header) (name string, e *entry, err error) {
+	if name, err = inside(h.Name, "."); err != nil {
+		return "", nil, err
+	}
+	e = &entry{size: h.Size}
 	switch h.Typeflag {
 	case tar.TypeReg:
 		for key := range h.PAXRecords {
 			if strings.HasPrefix(key, "GNU.sparse.") {
-				return fault.New(fault.Unsupported, "the archive's entry %q is sparse", printable(h.Name))
+				return "", nil, fault.New(fault.Unsupported, "the archive's entry %q is sparse", printable(h.Name))
 			}
 		}
 	case tar.TypeSymlink:
@@ -91,15 +100,11 @@ func (t *tarball) add(h *tar.Header, offset int64) error {
 	case tar.TypeLink:
 		e.link, err = inside(h.Linkname, ".")
 	case tar.TypeDir, tar.TypeXGlobalHeader:
-		return nil
+		return "", nil, nil
 	default:
-		return fault.New(fault.Unsupported, "the archive's entry %q is neither file, folder nor link", printable(h.Name))
+		err = fault.New(fault.Unsupported, "the archive's entry %q is neither file, folder nor link", printable(h.Name))
 	}
-	if err != nil {
-		return err
-	}
-	t.entries[name] = e
-	return nil
+	return name, e, err
 }
 
 // inside is a name in the archive, read from dir, as fs.FS spells it.

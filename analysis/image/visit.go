@@ -23,6 +23,12 @@ type place struct {
 	tags        []string
 	repoDigests []string
 	loose       bool // layers may be stored compressed though the manifest lists them unpacked
+
+	// late has the layers read where the manifest can be told only then, and
+	// completes the place; nil elsewhere. What of it is known before is in known.
+	late     func(context.Context, *pass) (*place, *picture, error)
+	known    Identity
+	expected []string // diff IDs, as far as they are known
 }
 
 // visit is one attempt to open an image at one source, and what it has to clean
@@ -56,18 +62,50 @@ func (v *visit) open(ctx context.Context, s source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p.late != nil {
+		v.report(Progress{Stage: "resolve", Finished: true})
+		return v.unread(p), nil
+	}
 	pic, err := newPicture(ctx, v, p)
 	if err != nil {
 		return nil, err
 	}
-	if v.want.asked && p.parent == nil && !v.want.matches(pic.platform()) {
-		return nil, v.want.wrong([]v1.Platform{pic.platform()})
+	if err := v.suits(p, pic); err != nil {
+		return nil, err
 	}
 	v.report(Progress{Stage: "resolve", Finished: true})
 	return &Image{
-		Identity: pic.identity(p), Source: s.Name, visit: v, picture: pic, diffIDs: pic.diffIDs(),
-		read: func(ctx context.Context, pass *pass) error { return pass.layers(ctx, pic.layers) },
+		Identity: pic.identity(p), Source: v.source, visit: v, picture: pic, diffIDs: pic.diffIDs(),
+		read: func(ctx context.Context, pass *pass) error {
+			return pass.each(ctx, pass.unread(pic.layers), pass.Layer)
+		},
 	}, nil
+}
+
+// unread is an image of which reading will tell the rest.
+func (v *visit) unread(p *place) *Image {
+	img := &Image{Identity: p.known, Source: v.source, visit: v, diffIDs: p.expected}
+	img.read = func(ctx context.Context, pass *pass) error {
+		p, pic, err := p.late(ctx, pass)
+		if err != nil {
+			return err
+		}
+		if err := v.suits(p, pic); err != nil {
+			return err
+		}
+		img.Identity, img.diffIDs = pic.identity(p), pic.diffIDs()
+		return nil
+	}
+	return img
+}
+
+// suits tells whether an image that nothing was chosen from is for the platform
+// asked for.
+func (v *visit) suits(p *place, pic *picture) error {
+	if v.want.asked && p.parent == nil && !v.want.matches(pic.platform()) {
+		return v.want.wrong([]v1.Platform{pic.platform()})
+	}
+	return nil
 }
 
 // shown is the reference as it may stand in an error.
