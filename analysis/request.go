@@ -8,6 +8,7 @@ import (
 
 	"github.com/bmatcuk/doublestar/v4"
 
+	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/secrets"
 	"github.com/tidepole/tidepole/formats/bundle"
@@ -29,6 +30,8 @@ type Options struct {
 	Content         *secrets.Matcher // searches the final image; nil: not searched
 	Retrieve        []string         // patterns of files to keep whole, as "/etc/**/*.conf"; nil is DefaultRetrieve, empty none
 	RetrieveMaxSize int64            // bytes; a larger file is not kept; 0 is DefaultRetrieveMaxSize
+	MaxEntries      int              // paths of all layers together; 0 is 8,000,000
+	Cache           cache.Store      // keeps what was computed of a layer for the next analysis; nil: nothing is kept
 	TempDir         string           // everything spilled goes below it; "" is the system's
 	Tool, Version   string           // the document's author; "" is tidepole
 	Progress        func(image.Progress)

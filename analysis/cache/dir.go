@@ -33,7 +33,7 @@ const tag = "Signature: 8a477f597d28d172789f06886806bc55\n# What tidepole can co
 // Options of a folder.
 type Options struct {
 	MaxBytes int64            // that all entries take; 0 is DefaultMaxBytes
-	Existing bool             // a folder that is not there is fs.ErrNotExist, and is not made
+	Existing bool             // only look: a folder that is not there is fs.ErrNotExist, and leftovers stay
 	Now      func() time.Time // nil is time.Now
 	Warn     func(error)      // told once why entries cannot be kept; may be nil
 }
@@ -54,7 +54,7 @@ type Dir struct {
 var _ Store = (*Dir)(nil)
 
 // Open opens the cache in dir, which is made if need be, and removes what
-// processes that were killed left unfinished there. It refuses a folder that
+// processes left unfinished there that were killed. It refuses a folder that
 // others can write to, or that cannot be written to or locked.
 func Open(dir string, o Options) (*Dir, error) {
 	if o.MaxBytes <= 0 {
@@ -75,7 +75,9 @@ func Open(dir string, o Options) (*Dir, error) {
 		}
 		return nil, unusable(dir, err)
 	}
-	d.sweep()
+	if !o.Existing {
+		d.sweep()
+	}
 	return d, nil
 }
 

@@ -33,6 +33,7 @@ func run() int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	hangUp(signals)
 	ignorePipe()
 	go func() {
 		first := cli.Signal{Signal: <-signals}

@@ -2,4 +2,8 @@
 
 package main
 
+import "os"
+
+func hangUp(chan<- os.Signal) {}
+
 func ignorePipe() {}

@@ -203,7 +203,7 @@ var foreign = [][2]string{
 	{"`CONTAINERD_ADDRESS`, `CONTAINERD_NAMESPACE`", "how containerd is reached"},
 	{"`SSL_CERT_FILE`, `SSL_CERT_DIR`", "the system's trusted certificates"},
 	{"`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`", "proxies"},
-	{"`XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `XDG_CACHE_HOME`, `XDG_STATE_HOME`, `HOME`", "where the configuration, the server's data, the local vulnerability database and unfinished uploads are"},
+	{"`XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `XDG_CACHE_HOME`, `XDG_STATE_HOME`, `HOME`", "where the configuration, the server's data, the cache, the local vulnerability database and unfinished uploads are"},
 	{"`TMPDIR`", "where temporary files go unless `--temp-dir` is given"},
 	{"`NO_COLOR`, `TERM`", "no colours; with `TERM=dumb` no live progress either"},
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/tidepole/tidepole/cmd/internal/cli/cache"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/exit"
@@ -50,7 +51,7 @@ func Tree(e *env.Env) (*cobra.Command, *pflag.FlagSet) {
 		return prepare(e, cmd, settings)
 	}
 	root.AddCommand(
-		serve.Command(e), images.Command(e), policies.Command(e), system.Command(e), vulndb.Command(e),
+		serve.Command(e), images.Command(e), policies.Command(e), system.Command(e), vulndb.Command(e), cache.Command(e),
 		images.Import(e), configCommand(e, settings), versionCommand(e), exitCodes(),
 	)
 	wrapUsage(root)

@@ -21,16 +21,22 @@ type Signal struct{ os.Signal }
 
 // Error is what the user reads.
 func (s Signal) Error() string {
-	if s.Signal == syscall.SIGTERM {
+	switch s.Signal {
+	case syscall.SIGTERM:
 		return "terminated"
+	case syscall.SIGHUP:
+		return "the terminal was closed"
 	}
 	return "interrupted"
 }
 
 // Code is the exit code of a process that the signal ended.
 func (s Signal) Code() int {
-	if s.Signal == syscall.SIGTERM {
+	switch s.Signal {
+	case syscall.SIGTERM:
 		return exit.Terminated
+	case syscall.SIGHUP:
+		return exit.HungUp
 	}
 	return exit.Interrupted
 }

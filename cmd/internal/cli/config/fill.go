@@ -60,6 +60,10 @@ func (c *Config) Lured(where string, secrets ...string) bool {
 	return false
 }
 
+// Stray tells whether a setting comes from a file that only lies in the working
+// folder, as a stranger's may.
+func (c *Config) Stray(key string) bool { return c.here && c.ranks[key] == fromFile }
+
 func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 	s, ok := Describe(f)
 	switch {
@@ -140,7 +144,8 @@ func Wanted(f *pflag.Flag) string { return wanted[f.Value.Type()] }
 
 var wanted = map[string]string{
 	"bool": "true or false", "duration": "a duration like 30m, and not negative", "age": "a time span like 5d or 36h, and not negative",
-	"int": "a whole number", "int64": "a whole number", "count": "a whole number",
+	"size": "a number of bytes like 10GiB or 500MB, and not negative",
+	"int":  "a whole number", "int64": "a whole number", "count": "a whole number",
 }
 
 func text(f *pflag.Flag) string {

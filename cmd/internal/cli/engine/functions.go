@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/tidepole/tidepole/analysis"
+	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/policy"
 	"github.com/tidepole/tidepole/analysis/sbom"
@@ -64,8 +65,11 @@ func (s server) analyze(ctx context.Context, job importserver.Job, to importserv
 	if len(job.Tags) > 0 {
 		req.Name = job.Tags[0]
 	}
-	_, err := analysis.Add(ctx, req, o, retagged{to, job.Tags}, wire.AddOptions{})
-	return err
+	return withCache(s.env, logCache(s.env), func(c cache.Store) error {
+		o.Cache = c
+		_, err := analysis.Add(ctx, req, o, retagged{to, job.Tags}, wire.AddOptions{})
+		return err
+	})
 }
 
 // retagged records evidence under the tags of the job, whatever name it was

@@ -85,7 +85,7 @@ func options(e *env.Env, display *progress.Display) (analysis.Options, error) {
 	a := e.Analysis
 	o := analysis.Options{
 		Retrieve: a.Globs, RetrieveMaxSize: a.GlobSize,
-		TempDir: temp, Tool: "tidepole", Version: e.Version.Number,
+		MaxEntries: a.Entries, TempDir: temp, Tool: "tidepole", Version: e.Version.Number,
 	}
 	if o.Retrieve == nil {
 		o.Retrieve = []string{}

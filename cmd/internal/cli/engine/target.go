@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tidepole/tidepole/analysis"
+	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
@@ -127,7 +128,12 @@ func (t *Target) Analyze(ctx context.Context, e *env.Env, name string, display *
 	if show := o.Progress; show != nil {
 		o.Progress = func(p image.Progress) { spent.see(p); show(p) }
 	}
-	b, err := analysis.Analyze(ctx, req, o)
+	var b *bundle.Bundle
+	err = withCache(e, warnCache(e), func(c cache.Store) (err error) {
+		o.Cache = c
+		b, err = analysis.Analyze(ctx, req, o)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

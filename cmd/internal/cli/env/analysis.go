@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
-// Analysis are the settings of an analysis that have no flag: wherever images
-// are analysed, by a command or by a server, they are the same.
+// Analysis are the settings of an analysis: wherever images are analysed, by a
+// command or by a server, they are the same. Most have no flag.
 type Analysis struct {
 	Secrets     bool
 	SecretsSkip []string
@@ -22,6 +23,8 @@ type Analysis struct {
 	GlobSize    int64
 	ImageBytes  int64
 	Layers      int
+	Entries     int
+	Cache       Cache
 	Registry    Registry // one, from the environment; Config has more
 }
 
@@ -79,6 +82,8 @@ func (a *Analysis) Register(fs *pflag.FlagSet) {
 	fs.Int64Var(&a.GlobSize, "file-contents.skip-files-above-size", 1<<20, "bytes above which a file is not kept")
 	fs.Int64Var(&a.ImageBytes, "limits.image-bytes", 0, "bytes that all layers of an image may unpack to (default 64 GiB)")
 	fs.IntVar(&a.Layers, "limits.layers", 0, "layers that an image may have (default 1000)")
+	fs.IntVar(&a.Entries, "limits.entries", 0, "paths that all layers of an image may have together (default 8,000,000)")
+	config.Bytes(fs, &a.Cache.MaxBytes, "cache.max-size", cache.DefaultMaxBytes, "what the cache may take on disk, as in 10GiB; 0 is no cache")
 	fs.StringVar(&r.Authority, "registry.authority", "", "registry that the other registry settings are for, as in localhost:5000")
 	fs.StringVar(&r.Username, "registry.username", "", "user of that registry")
 	fs.StringVar(&r.Password, "registry.password", "", "password of that registry")

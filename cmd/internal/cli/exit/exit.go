@@ -13,6 +13,7 @@ const (
 	Refused     = 2   // the policy said no
 	Undecided   = 3   // the policy could not be judged in full
 	TimedOut    = 4   // the wait ended, the work goes on
+	HungUp      = 129 // SIGHUP
 	Interrupted = 130 // SIGINT
 	Terminated  = 143 // SIGTERM
 )
@@ -31,6 +32,7 @@ func Rows() []Row {
 		{"2", "the policy failed (image check --fail-based-on-results); --exit-code N replaces it"},
 		{"3", "undecided: the analysis is incomplete (--require-complete) or the vulnerability database is absent or too old (--max-db-age)"},
 		{"4", "the wait timed out; the server goes on working"},
+		{"129", "the terminal was closed (SIGHUP); serve ends with 0"},
 		{"130", "interrupted (SIGINT, Ctrl-C); serve, which lets its work end first, ends with 0"},
 		{"143", "terminated (SIGTERM); serve, as above, ends with 0"},
 	}

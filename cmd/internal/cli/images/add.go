@@ -44,7 +44,12 @@ func add(e *env.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add IMAGE", Short: "Analyse an image and keep its evidence", Args: cobra.ExactArgs(1),
 		Long: addHelp + strings.Join(engine.SourceNames(), ", ") + ".",
-		RunE: func(cmd *cobra.Command, args []string) error { return runAdd(cmd.Context(), e, o, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := engine.OnlyWith(cmd.Flags(), "--from", o.target.From != "", env.CacheFlags...); err != nil {
+				return err
+			}
+			return runAdd(cmd.Context(), e, o, args[0])
+		},
 	}
 	fs := cmd.Flags()
 	o.target.Register(fs, "`SOURCE[:REF]` to analyse here; without it the server pulls the image")
@@ -53,6 +58,7 @@ func add(e *env.Env) *cobra.Command {
 	config.Key(fs, "force", "image.add.force")
 	config.Key(fs, "no-auto-subscribe", "image.no-auto-subscribe")
 	o.wait.register(fs)
+	e.Analysis.Cache.RegisterUse(fs)
 	output.Flag(cmd, &e.Global.Format, formats...)
 	return cmd
 }

@@ -12,7 +12,8 @@ import (
 
 const help = `Run the server: the API and the workers behind it, in one process.
 
-Everything is kept in the data folder. Its password for the user admin is the
+Everything is kept in the data folder, except for the cache of analysed layers,
+which this user's commands share. The password for the user admin is the
 one given, or else generated at the first start and kept in DIR/admin-password,
 where this user's own commands find it.`
 
@@ -47,6 +48,7 @@ func Command(e *env.Env) *cobra.Command {
 	config.Duration(fs, &o.vulndbEvery, "vulndb-update", 0, "how often to download the newest vulnerability database, at the start too; 0 is never")
 	config.Duration(fs, &o.grace, "grace", 10*time.Second, "how long running work may go on when the server is to end")
 	fs.StringVar(&o.readyFile, "ready-file", "", "`FILE` to write the server's URL to, once it listens")
+	e.Analysis.Cache.RegisterUse(fs)
 	for flag, key := range map[string]string{
 		"data": "data", "listen": "serve.listen", "workers": "serve.workers", "admin-password-file": "admin-password-file",
 		"tls-cert": "serve.tls-cert", "tls-key": "serve.tls-key", "vulndb-url": "vulndb.url",

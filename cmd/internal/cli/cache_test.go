@@ -1,0 +1,156 @@
+package cli_test
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/analysis/cache"
+)
+
+// keep puts entries of one block each into a cache, the first the oldest, by a
+// day.
+func keep(t *testing.T, dir string, keys ...string) {
+	t.Helper()
+	now := time.Now().Add(-time.Duration(len(keys)) * 24 * time.Hour)
+	d, err := cache.Open(dir, cache.Options{Now: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	for _, key := range keys {
+		p, err := d.Create(context.Background(), "layer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := p.Commit(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Close()
+		now = now.Add(24 * time.Hour)
+	}
+}
+
+func TestCacheStatusAndClear(t *testing.T) {
+	s := newShell(t)
+	dir := filepath.Join(s.home, ".cache", "tidepole")
+	if out := s.ok("cache", "status"); !strings.Contains(out, "Folder: "+dir) || !strings.Contains(out, "Entries: 0\n") {
+		t.Errorf("no cache:\n%s", out)
+	}
+	if out := s.ok("cache", "clear"); !strings.Contains(out, "Entries removed: 0 (0 B)\n") {
+		t.Errorf("no cache:\n%s", out)
+	}
+	if _, err := os.Stat(dir); err == nil {
+		t.Error("a look makes the folder")
+	}
+	keep(t, dir, "00000001", "00000002", "00000003")
+	for name, text := range map[string]string{"notes.txt": "", "pending/layer-0123456789abcdef": "12345"} {
+		if err := os.WriteFile(filepath.Join(dir, "evidence-v1", name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := s.with("TIDEPOLE_CACHE_MAX_SIZE=1GB").ok("cache", "status")
+	for _, want := range []string{"Limit: 1.0 GB\n", "Entries: 3\n", "Size: 12.3 kB\n", "Unfinished: 1 (5 B)", "Foreign: 1, which are left alone: notes.txt\n", "KIND ", "layer "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	var state struct {
+		Entries, Bytes, MaxBytes int64
+		OldestUse                time.Time
+		Kinds                    []struct{ Kind string }
+		Foreign                  []string
+	}
+	if err := json.Unmarshal([]byte(s.ok("cache", "status", "-o", "json")), &state); err != nil {
+		t.Fatal(err)
+	}
+	if state.Entries != 3 || state.Bytes != 12288 || state.MaxBytes != 10<<30 || len(state.Kinds) != 1 || len(state.Foreign) != 1 || state.OldestUse.IsZero() {
+		t.Errorf("%+v", state)
+	}
+	if out := s.ok("cache", "clear", "--older-than", "36h"); !strings.Contains(out, "Entries removed: 2 (8.2 kB)\nUnfinished removed: 1 (5 B)\nForeign: 1") {
+		t.Errorf("clear of the old:\n%s", out)
+	}
+	if out := s.ok("cache", "clear", "-o", "json-raw"); !strings.Contains(out, `"entries": 1`) || !strings.Contains(out, `"notes.txt"`) {
+		t.Errorf("clear:\n%s", out)
+	}
+	if out := s.ok("cache", "status"); !strings.Contains(out, "Entries: 0\n") {
+		t.Errorf("after clear:\n%s", out)
+	}
+	s.with("TIDEPOLE_CACHE_MAX_SIZE=much").fails(1, []string{"a number of bytes like 10GiB"}, "cache", "status")
+}
+
+// An analysis that cannot use the cache warns and goes on.
+func TestAnalysisWithoutACache(t *testing.T) {
+	s := newShell(t)
+	image := small(t)
+	dir := filepath.Join(s.home, ".cache", "tidepole")
+	analyze := func(s *shell, args ...string) result {
+		t.Helper()
+		r := s.run(append([]string{"image", "analyze", "app", "--from", "oci-dir:" + image, "--overwrite", "-o", filepath.Join(s.home, "evidence")}, args...)...)
+		if r.code != 0 {
+			t.Errorf("exit code %d\n%s", r.code, r.err)
+		}
+		return r
+	}
+	for name, off := range map[string]func() result{
+		"flag":        func() result { return analyze(s, "--no-cache") },
+		"environment": func() result { return analyze(s.with("TIDEPOLE_NO_CACHE=true")) },
+		"size":        func() result { return analyze(s.with("TIDEPOLE_CACHE_MAX_SIZE=0")) },
+	} {
+		if r := off(); strings.Contains(r.err, "warning") {
+			t.Errorf("%s: %s", name, r.err)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("%s: there is a cache", name)
+		}
+	}
+	if r := analyze(s); strings.Contains(r.err, "warning") {
+		t.Error(r.err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "evidence-v1")); err != nil {
+		t.Error(err)
+	}
+	open := filepath.Join(s.home, "open")
+	if err := os.Mkdir(open, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for dir, want := range map[string]string{
+		open: "others can write to", "/dev/null/cache": "not a directory",
+	} {
+		r := analyze(s, "--cache-dir", dir)
+		for _, w := range []string{"warning: use the cache folder " + dir, want, "goes on without it", "hint: ", "--cache-dir"} {
+			if !strings.Contains(r.err, w) {
+				t.Errorf("%s: %q is not in\n%s", dir, w, r.err)
+			}
+		}
+		s.fails(1, []string{want, "--cache-dir"}, "cache", "clear", "--cache-dir", dir)
+	}
+	// What a checkout brings does not say where evidence comes from.
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile(".tidepole.yaml", []byte("cache: {dir: planted}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := analyze(s); !strings.Contains(r.err, "which may be a stranger's") {
+		t.Error(r.err)
+	}
+	if _, err := os.Stat("planted"); err == nil {
+		t.Error("the folder was used")
+	}
+	if r := analyze(s, "-c", ".tidepole.yaml"); strings.Contains(r.err, "warning") {
+		t.Error(r.err)
+	}
+}
+
+func TestCacheFlagsGoWithWorkDoneHere(t *testing.T) {
+	s := newShell(t)
+	s.fails(1, []string{"--no-cache goes with --from"}, "image", "add", "app", "--no-cache")
+	s.fails(1, []string{"--cache-dir goes with --local"}, "image", "check", "app", "--cache-dir", "x")
+}
