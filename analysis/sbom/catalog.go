@@ -7,19 +7,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/anchore/syft/syft"
-	"github.com/anchore/syft/syft/cataloging"
 	"github.com/anchore/syft/syft/cataloging/filecataloging"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/sbom"
 )
-
-// patience is how long catalogers are waited for once the context has ended:
-// they fail as soon as they want to read a file.
-const patience = 5 * time.Second
 
 // Catalog has syft find the packages of the image, and takes type, mode, owner
 // and digest of every path.
@@ -86,26 +80,6 @@ func config() *syft.CreateSBOMConfig {
 	return syft.DefaultCreateSBOMConfig().
 		WithParallelism(2 * runtime.GOMAXPROCS(0)).
 		WithFilesConfig(filecataloging.DefaultConfig().WithSelection(file.AllFilesSelection).WithHashers())
-}
-
-// licences holds syft's licence scanner, which takes over a second to build, as
-// a value of a context.
-var licences = sync.OnceValues(func() (context.Context, error) {
-	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
-})
-
-// withValues is a context that has the values of another one, too.
-type withValues struct {
-	context.Context
-	more context.Context
-}
-
-// Value asks the context first.
-func (c withValues) Value(key any) any {
-	if v := c.Context.Value(key); v != nil {
-		return v
-	}
-	return c.more.Value(key)
 }
 
 // addDigests gives every regular file its digest, from the pass where that

@@ -22,10 +22,12 @@ import (
 
 // Source is what the document says the image is.
 type Source struct {
-	Name     string   // by which it was asked for
-	Tags     []string // full tags
-	Manifest []byte   // byte for byte
-	Config   []byte   // byte for byte
+	Name      string        // by which it was asked for
+	Tags      []string      // full tags
+	Manifest  []byte        // byte for byte
+	Config    []byte        // byte for byte
+	MediaType string        // of the manifest
+	Layers    []SourceLayer // lowest first
 }
 
 // Image is an image that was read: its files as the final image has them, and

@@ -252,6 +252,9 @@ func TestSameAsSyft(t *testing.T) {
 			if got != want {
 				t.Errorf("differs from syft's own\n got: %s\nwant: %s", around(got, want), around(want, got))
 			}
+			if streamed := open(t, img).streamed(t, nil); streamed != want {
+				t.Errorf("what is streamed differs from syft's own\n got: %s\nwant: %s", around(streamed, want), around(want, streamed))
+			}
 			if again := ours(t, img); again != got {
 				t.Errorf("two runs differ\n one: %s\n two: %s", around(got, again), around(again, got))
 			}

@@ -1,0 +1,84 @@
+package sbom
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/source"
+)
+
+// Catalogue is the packages of an image and how they relate, in the form of the
+// document's parts, compressed.
+type Catalogue struct {
+	*sections
+	source      Source
+	description source.Description
+	executables map[file.Coordinates]bool // the files syft takes for executables
+}
+
+// Catalog has syft find the packages among the files that r finds, and how they
+// relate to each other and to files. r answers as syft's own resolver of squashed
+// images. What is known already is taken from m, which may be nil.
+func Catalog(ctx context.Context, r file.Resolver, src Source, m *Memory) (*Catalogue, error) {
+	described, err := describe(src)
+	if err != nil {
+		return nil, err
+	}
+	c := &Catalogue{source: src, description: described.Describe()}
+	found, err := m.recall(ctx, r, src)
+	if err != nil {
+		return nil, fmt.Errorf("catalog packages: %w", err)
+	}
+	if c.sections = found; c.sections == nil {
+		if c.sections, err = catalog(ctx, r, described, src, m); err != nil {
+			return nil, err
+		}
+	}
+	executables, err := r.FilesByMIMEType(executableKinds()...)
+	if err != nil {
+		return nil, fmt.Errorf("list executables: %w", err)
+	}
+	c.executables = make(map[file.Coordinates]bool, len(executables))
+	for _, l := range executables {
+		c.executables[l.Coordinates] = true
+	}
+	return c, nil
+}
+
+func catalog(ctx context.Context, r file.Resolver, described source.Source, src Source, m *Memory) (*sections, error) {
+	w := &watched{Resolver: r, ctx: ctx}
+	if m.canRemember(src) {
+		w.seen = newRecord(r)
+	}
+	s, err := create(ctx, described, w)
+	if err != nil {
+		return nil, err
+	}
+	out, err := encodeSections(ctx, s, w)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := w.seen.trace(src.diffIDs()); ok {
+		// That it cannot be kept costs the next time, not this one.
+		_ = m.remember(ctx, src, t, out)
+	}
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("catalog packages: %w", context.Cause(ctx))
+	}
+	return out, nil
+}
+
+// Catalogers are the names of syft's catalogers that ran, sorted.
+func (c *Catalogue) Catalogers() []string { return c.sections.Catalogers }
+
+// Packages is the number of packages.
+func (c *Catalogue) Packages() int { return c.sections.Packages }
+
+func (s Source) diffIDs() []string {
+	ids := make([]string, 0, len(s.Layers))
+	for _, l := range s.Layers {
+		ids = append(ids, l.DiffID)
+	}
+	return ids
+}

@@ -1,0 +1,215 @@
+package sbom
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash/maphash"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/anchore/syft/syft/file"
+)
+
+// Kinds of questions, those first whose answers change most.
+const (
+	askKinds  byte = '1' // by kinds of content
+	askGlobs  byte = '2'
+	askStores byte = '3' // all there is in Nix stores
+	askAll    byte = '4'
+	askHas    byte = '5'
+	askPaths  byte = '6'
+)
+
+// question is what a resolver was asked, as text: the kind, and the only
+// argument; or the kind, a zero byte and each argument after its length.
+func question(kind byte, what ...string) string {
+	if len(what) == 1 && (what[0] == "" || what[0][0] != 0) {
+		return string(kind) + what[0]
+	}
+	if kind == askKinds {
+		what = slices.Sorted(slices.Values(what)) // syft's order is by chance
+	}
+	text := []byte{kind, 0}
+	for _, w := range what {
+		text = appendText(text, w)
+	}
+	return string(text)
+}
+
+// parseQuestion is the reverse of question.
+func parseQuestion(q string) (kind byte, what []string, ok bool) {
+	if q == "" {
+		return 0, nil, false
+	}
+	kind, rest := q[0], q[1:]
+	if rest == "" || rest[0] != 0 {
+		return kind, []string{rest}, true
+	}
+	in := []byte(rest[1:])
+	for len(in) > 0 {
+		var text []byte
+		if text, in, ok = cutText(in); !ok {
+			return 0, nil, false
+		}
+		what = append(what, string(text))
+	}
+	return kind, what, true
+}
+
+func appendText[T string | []byte](b []byte, text T) []byte {
+	b = binary.AppendUvarint(b, uint64(len(text)))
+	return append(b, text...)
+}
+
+func cutText(b []byte) (text, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return nil, nil, false
+	}
+	b = b[size:]
+	return b[:n:n], b[n:], true
+}
+
+// answer is the digest of an answer.
+type answer [sha256.Size]byte
+
+// answerOf is the digest of what a resolver answered: for every file where it
+// is, by which path it was found, and what it is.
+//
+// What a file holds and what is said of it is a matter of its path in its layer.
+// Two entries of one path in one layer can both be seen in the final image only
+// if folders of theirs were replaced by links in between; the metadata tell them
+// apart.
+func answerOf(r file.MetadataResolver, q string, yes bool, found []file.Location, err error) answer {
+	said := make([]byte, 0, 512)
+	if yes {
+		said = append(said, 1)
+	}
+	if err != nil {
+		said = appendText(append(said, 2), err.Error())
+	}
+	texts := make([][]byte, 0, 1)
+	for _, l := range found {
+		texts = append(texts, appendLocation(nil, r, l))
+	}
+	if q[0] == askKinds {
+		slices.SortFunc(texts, bytes.Compare)
+	}
+	for _, t := range texts {
+		said = appendText(said, t)
+	}
+	return sha256.Sum256(said)
+}
+
+func appendLocation(b []byte, r file.MetadataResolver, l file.Location) []byte {
+	b = appendText(b, l.AccessPath)
+	b = appendText(b, l.RealPath)
+	b = appendText(b, l.FullPath)
+	b = appendText(b, l.FileSystemID)
+	m, err := r.FileMetadataByLocation(l)
+	if err != nil {
+		return appendText(append(b, 0), err.Error())
+	}
+	b = appendText(append(b, 1), m.MIMEType)
+	b = appendText(b, m.LinkDestination)
+	b = binary.AppendVarint(b, int64(m.Type))
+	if m.FileInfo != nil {
+		b = binary.AppendVarint(b, m.Size())
+		b = binary.AppendVarint(b, m.ModTime().UnixNano())
+	}
+	return b
+}
+
+// record is the questions that were asked of a resolver, and the digests of its
+// answers. A nil one takes no notes.
+type record struct {
+	of      file.MetadataResolver
+	seed    maphash.Seed
+	spoiled atomic.Bool // something cannot be written down faithfully
+
+	mu      sync.Mutex
+	answers map[string]answer
+	given   map[uint64]bool // the locations in them, hashed
+	layers  map[string]bool // the layers of these
+	size    int             // of the questions, bytes
+}
+
+// maxQuestions bounds a record: bytes of questions. An image that asks more is
+// catalogued anew each time.
+const maxQuestions = 128 << 20
+
+func newRecord(of file.MetadataResolver) *record {
+	return &record{
+		of: of, seed: maphash.MakeSeed(),
+		answers: map[string]answer{}, given: map[uint64]bool{}, layers: map[string]bool{},
+	}
+}
+
+func (r *record) spoil() {
+	if r != nil {
+		r.spoiled.Store(true)
+	}
+}
+
+func (r *record) add(q string, yes bool, found []file.Location, err error) {
+	if r == nil || r.spoiled.Load() {
+		return
+	}
+	r.mu.Lock()
+	_, known := r.answers[q]
+	r.mu.Unlock()
+	if known {
+		return
+	}
+	said := answerOf(r.of, q, yes, found, err)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.answers[q]; known || r.answers == nil {
+		return
+	}
+	r.answers[q] = said
+	r.note(found...)
+	if r.size += len(q); r.size > maxQuestions {
+		r.answers = nil
+		r.spoil()
+	}
+}
+
+// giving notes a location of an answer that is not complete yet.
+func (r *record) giving(l file.Location) {
+	if r == nil || r.spoiled.Load() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.note(l)
+}
+
+func (r *record) note(found ...file.Location) {
+	for _, l := range found {
+		r.given[r.hash(l)] = true
+		r.layers[l.FileSystemID] = true
+	}
+}
+
+// gave tells whether a location was in an answer: what is asked of others is not
+// known from the questions.
+func (r *record) gave(l file.Location) bool {
+	if r == nil || r.spoiled.Load() {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.given[r.hash(l)]
+}
+
+func (r *record) hash(l file.Location) uint64 {
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	h.WriteString(l.RealPath)
+	h.WriteByte(0)
+	h.WriteString(l.FileSystemID)
+	return h.Sum64()
+}

@@ -1,0 +1,247 @@
+package sbom
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/format/syftjson"
+	"github.com/anchore/syft/syft/format/syftjson/model"
+	"github.com/anchore/syft/syft/pkg"
+	"github.com/anchore/syft/syft/sbom"
+)
+
+// sections are what cataloguing found, as the parts of the document that it
+// makes up, without anything that says which image it was: elements of JSON
+// lists, packed.
+type sections struct {
+	facts
+	packages  []byte
+	relations []byte // sorted; of the image itself only those to its packages, below
+	contained []byte // identities of what the image itself is related to, sorted; each a model.Relationship without a parent
+}
+
+// facts are the small parts.
+type facts struct {
+	Catalogers []string
+	Distro     model.LinuxRelease
+	Unknowns   []unknown
+	Apart      []file.Coordinates // that relations name, but no answer of the resolver; sorted
+	Packages   int
+}
+
+// unknown is what could not be found out of a file.
+type unknown struct {
+	At      file.Coordinates
+	Reasons []string
+}
+
+// encoder encodes values as syft does.
+type encoder struct {
+	buf  bytes.Buffer
+	json *json.Encoder
+}
+
+func newEncoder() *encoder {
+	e := &encoder{}
+	e.json = json.NewEncoder(&e.buf)
+	e.json.SetEscapeHTML(false)
+	return e
+}
+
+// encode gives a value's JSON, which is valid until the next call.
+func (e *encoder) encode(v any) ([]byte, error) {
+	e.buf.Reset()
+	if err := e.json.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(e.buf.Bytes(), []byte("\n")), nil
+}
+
+// encodeSections takes the model of s apart while it encodes it: nothing of it
+// is left.
+func encodeSections(ctx context.Context, s *sbom.SBOM, r file.PathResolver) (*sections, error) {
+	out := &sections{}
+	out.Catalogers = catalogers(s)
+	out.Distro = syftjson.ToFormatModel(sbom.SBOM{Artifacts: sbom.Artifacts{LinuxDistribution: s.Artifacts.LinuxDistribution}}, syftjson.DefaultEncoderConfig()).Distro
+	for at, reasons := range s.Artifacts.Unknowns {
+		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
+	}
+	slices.SortFunc(out.Unknowns, func(a, b unknown) int { return byText(a.At, b.At) })
+	if err := out.encodeRelations(ctx, s, r); err != nil {
+		return nil, fmt.Errorf("encode relationships: %w", err)
+	}
+	s.Relationships, s.Artifacts.Executables = nil, nil
+	if err := out.encodePackages(ctx, s); err != nil {
+		return nil, fmt.Errorf("encode packages: %w", err)
+	}
+	s.Artifacts = sbom.Artifacts{}
+	return out, nil
+}
+
+func byText(a, b file.Coordinates) int {
+	return cmp.Or(cmp.Compare(a.RealPath, b.RealPath), cmp.Compare(a.FileSystemID, b.FileSystemID), cmp.Compare(a.FullPath, b.FullPath))
+}
+
+// relation is a relationship of syft's, its ends as numbers.
+type relation struct {
+	from, to uint64
+	kind     artifact.RelationshipType
+	data     any
+}
+
+// encodeRelations packs the relationships, in syft's order. Those that are alike
+// but for their data follow their data.
+func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.PathResolver) error {
+	image := artifact.ID(s.Source.ID)
+	ends := newEnds(r)
+	list := make([]relation, 0, len(s.Relationships))
+	var own []relation
+	for i, rel := range s.Relationships {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		to, err := ends.identity(rel.To)
+		if err != nil {
+			return err
+		}
+		one := relation{0, to, rel.Type, rel.Data}
+		if _, isFile := rel.From.(file.Coordinates); !isFile && rel.From.ID() == image {
+			own = append(own, one)
+			continue
+		}
+		if one.from, err = ends.identity(rel.From); err != nil {
+			return err
+		}
+		list = append(list, one)
+	}
+	s.Relationships = nil
+	out.Apart = ends.apart()
+	var err error
+	if out.relations, err = packRelations(ctx, list, false); err != nil {
+		return err
+	}
+	out.contained, err = packRelations(ctx, own, true)
+	return err
+}
+
+func packRelations(ctx context.Context, list []relation, own bool) ([]byte, error) {
+	data := newEncoder()
+	text := func(v any) string {
+		if v == nil {
+			return ""
+		}
+		b, _ := data.encode(v)
+		return string(b)
+	}
+	slices.SortFunc(list, func(a, b relation) int {
+		if c := cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), cmp.Compare(a.kind, b.kind)); c != 0 {
+			return c
+		}
+		return cmp.Compare(text(a.data), text(b.data))
+	})
+	p, err := newPacker()
+	if err != nil {
+		return nil, err
+	}
+	enc := newEncoder()
+	for i, rel := range list {
+		if i%1024 == 0 && ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		m := model.Relationship{Child: string(appendHex(nil, rel.to)), Type: string(rel.kind), Metadata: rel.data}
+		if !own {
+			m.Parent = string(appendHex(nil, rel.from))
+		}
+		b, err := enc.encode(m)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.add(b); err != nil {
+			return nil, err
+		}
+	}
+	return p.finish()
+}
+
+// ends gives the identities of what relationships connect, and keeps those files
+// that the image's own list might lack.
+type ends struct {
+	resolver file.PathResolver
+	files    map[file.Coordinates]uint64
+}
+
+func newEnds(r file.PathResolver) *ends {
+	return &ends{r, map[file.Coordinates]uint64{}}
+}
+
+func (e *ends) identity(of artifact.Identifiable) (uint64, error) {
+	at, isFile := of.(file.Coordinates)
+	if isFile {
+		id, known := e.files[at]
+		if !known {
+			id = uint64(identity(at))
+			e.files[at] = id
+		}
+		return id, nil
+	}
+	id, ok := parseHex(string(of.ID()))
+	if !ok {
+		return 0, fmt.Errorf("%q is no identity as syft's are", of.ID())
+	}
+	return id, nil
+}
+
+// apart are the files that the resolver does not find where relationships say
+// they are.
+func (e *ends) apart() []file.Coordinates {
+	var list []file.Coordinates
+	for at := range e.files {
+		found, err := e.resolver.FilesByPath(at.RealPath)
+		if err != nil || len(found) != 1 || found[0].Coordinates != at {
+			list = append(list, at)
+		}
+	}
+	slices.SortFunc(list, byText)
+	e.files = nil
+	return list
+}
+
+// packagesAtOnce is how many packages are in syft's model of the document at the
+// same time.
+const packagesAtOnce = 64
+
+// encodePackages packs the packages in syft's order.
+func (out *sections) encodePackages(ctx context.Context, s *sbom.SBOM) error {
+	p, err := newPacker()
+	if err != nil {
+		return err
+	}
+	enc := newEncoder()
+	sorted := s.Artifacts.Packages.Sorted()
+	s.Artifacts.Packages = nil
+	out.Packages = len(sorted)
+	for part := range slices.Chunk(sorted, packagesAtOnce) {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		few := sbom.SBOM{Source: s.Source, Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(part...)}}
+		for _, m := range syftjson.ToFormatModel(few, syftjson.DefaultEncoderConfig()).Artifacts {
+			b, err := enc.encode(m)
+			if err != nil {
+				return err
+			}
+			if err := p.add(b); err != nil {
+				return err
+			}
+		}
+		clear(part)
+	}
+	out.packages, err = p.finish()
+	return err
+}
