@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"cmp"
 	"fmt"
@@ -144,7 +145,8 @@ func live(keep any) uint64 {
 }
 
 func tiny(to io.Writer, files int) error {
-	w := tar.NewWriter(to)
+	buffer := bufio.NewWriterSize(to, 1<<20)
+	w := tar.NewWriter(buffer)
 	for i := range files {
 		body := fmt.Sprint(i)
 		h := tar.Header{Name: fmt.Sprintf("srv/data/%03d/%06d.json", i/1000, i), Typeflag: tar.TypeReg, Mode: 0o644, Size: int64(len(body))}
@@ -152,5 +154,5 @@ func tiny(to io.Writer, files int) error {
 			return err
 		}
 	}
-	return w.Close()
+	return cmp.Or(w.Close(), buffer.Flush())
 }

@@ -177,7 +177,7 @@ func worthKeeping(e *Entry) bool {
 	if e.Sparse && e.Size > maxSparseKept {
 		return false
 	}
-	return executables[e.MIME] || !ballast.Is(e.Path)
+	return e.Size == 0 || executables[e.MIME] || !ballast.Is(e.Path)
 }
 
 // executables are the kinds of content that syft looks into whatever the name.
