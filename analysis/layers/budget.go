@@ -51,6 +51,14 @@ func NewBudget(l Limits) *Budget {
 	}
 }
 
+// Count counts a layer that was read before.
+func (b *Budget) Count(x *Index) error {
+	if b.entries.Add(int64(x.Len())) > b.maxEntries {
+		return tooLarge("entries", "the image holds more than %d paths", b.maxEntries)
+	}
+	return nil
+}
+
 // tally counts one layer's share of a budget.
 type tally struct {
 	*Budget

@@ -21,6 +21,10 @@ import (
 type Options struct {
 	Observers []Observer // may be none
 	Budget    *Budget    // of the whole image; nil: the default limits, for this layer alone
+
+	// Keep tells of contents that cataloguing does not ask for whether they are
+	// to be kept all the same; nil: none.
+	Keep func(path string) bool
 }
 
 const (
@@ -46,7 +50,7 @@ func Read(ctx context.Context, r io.Reader, w *Writer, o Options) (*Index, error
 		o.Budget = NewBudget(Limits{})
 	}
 	p := &pass{
-		ctx: ctx, feed: newFeed(r), tally: tally{Budget: o.Budget}, index: &Index{},
+		ctx: ctx, feed: newFeed(r), tally: tally{Budget: o.Budget}, index: &Index{}, keep: o.Keep,
 		shelf: newShelf(layerSlabs), hash: sha256.New(),
 	}
 	defer p.feed.close()
@@ -84,6 +88,7 @@ type pass struct {
 	shelf    *shelf
 	audience *audience // nil without observers
 	packer   *packer   // nil where nothing is kept
+	keep     func(path string) bool
 	hash     hash.Hash
 	sum      [sha256.Size]byte
 	spare    *slab // being filled with what is not kept
@@ -158,7 +163,7 @@ func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
 		}
 	}
 	whiteout := strings.HasPrefix(path.Base(e.Path), ".wh.")
-	e.Kept = p.packer != nil && !whiteout && worthKeeping(e)
+	e.Kept = p.packer != nil && !whiteout && p.worthKeeping(e)
 	if e.Size == 0 {
 		e.Digest = sha256.Sum256(nil)
 		return nil
