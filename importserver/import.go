@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -64,7 +65,9 @@ func (a *Account) bring(ctx context.Context, n admission, also func(*store.Tx) e
 	return a.receipt(ctx, n.image.Digest, known)
 }
 
-var localID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9:@/_.+-]{0,199}$`)
+var localID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9:@/_.+-]{0,199}$`)
+})
 
 // imported reads an import's request but for its contents.
 func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire.AddOptions) (admission, error) {
@@ -79,7 +82,7 @@ func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire
 	if !reference.IsDigest(parent) {
 		return n, fault.New(fault.Invalid, "import image %s: parent %.100q is not a digest", r.Digest, parent).WithDetail("invalid_value", parent)
 	}
-	if r.LocalImageID != "" && !localID.MatchString(r.LocalImageID) {
+	if r.LocalImageID != "" && !localID().MatchString(r.LocalImageID) {
 		return n, fault.New(fault.Invalid, "import image %s: %.100q is not an image id", r.Digest, r.LocalImageID)
 	}
 	if err := checkNotes(notes); err != nil {

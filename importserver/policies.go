@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"sync"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/policy"
@@ -69,7 +70,9 @@ func policyRecord(p store.Policy, detail bool) wire.PolicyRecord {
 	return r
 }
 
-var policyID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
+var policyID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9._-]{0,127}$`)
+})
 
 // AddPolicy adds a policy, inactive. The same again changes nothing; another of
 // the same id is fault.Conflict.
@@ -97,7 +100,7 @@ func (a *Account) UpdatePolicy(ctx context.Context, id string, p policy.Policy) 
 // putPolicy writes a policy that has no defects, unless may refuses because of
 // another one that is there. The same again changes nothing.
 func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old store.Policy) error) (wire.PolicyRecord, error) {
-	if !policyID.MatchString(p.ID) {
+	if !policyID().MatchString(p.ID) {
 		return wire.PolicyRecord{}, fault.New(fault.Invalid, "%.100q cannot be a policy's id", p.ID).
 			WithHint("use up to 128 letters, digits, '.', '_' and '-'")
 	}

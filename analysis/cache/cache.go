@@ -12,7 +12,7 @@ import (
 	"errors"
 	"io"
 	"os"
-	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/tidepole/tidepole/formats/fault"
@@ -43,6 +43,7 @@ type Blob interface {
 // Discard after Commit does nothing.
 type Pending interface {
 	io.Writer
+	io.ReaderAt // what was written so far
 	// Commit makes what was written the entry of that key, in one step, and
 	// opens it. Of equal entries that are committed at once, any may win. It
 	// fails if a Write failed. That a store has no room for an entry is no
@@ -51,15 +52,25 @@ type Pending interface {
 	Discard() error
 }
 
-// What kinds and keys may look like: they are names of files.
-var (
-	kinds = regexp.MustCompile(`^[a-z][a-z-]{0,31}$`)
-	keys  = regexp.MustCompile(`^[0-9a-z][0-9a-z._-]{7,199}$`)
+// Kinds and keys are names of files. They are checked by hand, as patterns of
+// such lengths would slow the start of every command.
+const (
+	lower  = "abcdefghijklmnopqrstuvwxyz"
+	digits = "0123456789"
 )
+
+// isName tells whether s has a length between shortest and longest, consists of
+// those bytes, and begins with one of first.
+func isName(s, first, all string, shortest, longest int) bool {
+	return len(s) >= shortest && len(s) <= longest &&
+		strings.IndexByte(first, s[0]) >= 0 && strings.Trim(s, all) == ""
+}
+
+func isKind(s string) bool { return isName(s, lower, lower+"-", 1, 32) }
 
 // checkKind refuses what cannot be the name of a kind: 1 to 32 of a-z and -.
 func checkKind(kind string) error {
-	if !kinds.MatchString(kind) {
+	if !isKind(kind) {
 		return fault.New(fault.Invalid, "%.64q cannot be a kind of cache entries", kind)
 	}
 	return nil
@@ -68,7 +79,7 @@ func checkKind(kind string) error {
 // checkKey refuses what cannot be a key: 8 to 200 of 0-9, a-z, ".", "_" and "-",
 // the first a digit or a letter.
 func checkKey(key string) error {
-	if !keys.MatchString(key) {
+	if !isName(key, digits+lower, digits+lower+"._-", 8, 200) {
 		return fault.New(fault.Invalid, "%.64q cannot be the key of a cache entry", key)
 	}
 	return nil

@@ -110,8 +110,8 @@ func (d *Dir) total() (int64, bool) {
 
 // setTotal notes it, before entries are added and after they are removed.
 func (d *Dir) setTotal(total int64) error {
-	digits := strconv.FormatInt(max(0, total), 10)
-	_, err := d.lock.WriteAt([]byte(strings.Repeat("0", 20-len(digits))+digits+"\n"), 0)
+	text := strconv.FormatInt(max(0, total), 10)
+	_, err := d.lock.WriteAt([]byte(strings.Repeat("0", 20-len(text))+text+"\n"), 0)
 	return err
 }
 
@@ -129,7 +129,7 @@ func (d *Dir) scan() (all []entry, foreign []string) {
 	kindDirs, _ := d.readDir(entriesDir)
 	for _, k := range kindDirs {
 		at := path.Join(entriesDir, k.Name())
-		if !k.IsDir() || !kinds.MatchString(k.Name()) {
+		if !k.IsDir() || !isKind(k.Name()) {
 			foreign = append(foreign, at)
 			continue
 		}

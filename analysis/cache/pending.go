@@ -9,14 +9,19 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"regexp"
+	"strings"
 	"syscall"
 
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
-// pendingNames are those of files being written: their kind, and a random end.
-var pendingNames = regexp.MustCompile(`^[a-z][a-z-]{0,31}-[0-9a-f]{16}$`)
+// isPending tells the names of files being written: their kind, and a random end.
+func isPending(name string) bool {
+	dash := strings.LastIndexByte(name, '-')
+	return dash > 0 && isKind(name[:dash]) && isName(name[dash+1:], hexDigits, hexDigits, 16, 16)
+}
+
+const hexDigits = digits + "abcdef"
 
 // attempts bounds how often a file's name is chosen anew, and how often room is
 // made for one write.
@@ -121,6 +126,9 @@ func (p *pending) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// ReadAt reads what was written.
+func (p *pending) ReadAt(b []byte, at int64) (int, error) { return p.file.ReadAt(b, at) }
+
 // full says what can be done about a disk without space, on which nothing but
 // entries in use is left of the cache.
 func (d *Dir) full(err error) error {
@@ -187,7 +195,7 @@ func (d *Dir) keep(p *pending, name string) error {
 func (d *Dir) sweep() (files int, bytes int64) {
 	list, _ := d.readDir(pendingDir)
 	for _, e := range list {
-		if !e.Type().IsRegular() || !pendingNames.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || !isPending(e.Name()) {
 			continue
 		}
 		name := path.Join(pendingDir, e.Name())

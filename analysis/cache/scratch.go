@@ -149,6 +149,9 @@ func (d *draft) Write(b []byte) (int, error) {
 	return n, d.err
 }
 
+// ReadAt reads what was written.
+func (d *draft) ReadAt(b []byte, at int64) (int, error) { return d.file.ReadAt(b, at) }
+
 // Commit makes the file an entry.
 func (d *draft) Commit(key string) (Blob, error) {
 	if d.done {

@@ -109,7 +109,7 @@ func (d *Dir) unfinished(s *Status) {
 	list, _ := d.readDir(pendingDir)
 	for _, e := range list {
 		name := path.Join(pendingDir, e.Name())
-		if !e.Type().IsRegular() || !pendingNames.MatchString(e.Name()) {
+		if !e.Type().IsRegular() || !isPending(e.Name()) {
 			s.Foreign = append(s.Foreign, name)
 			continue
 		}
