@@ -178,11 +178,11 @@ func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
 	return err
 }
 
-func worthKeeping(e *Entry) bool {
+func (p *pass) worthKeeping(e *Entry) bool {
 	if e.Sparse && e.Size > maxSparseKept {
 		return false
 	}
-	return e.Size == 0 || executables[e.MIME] || !ballast.Is(e.Path)
+	return e.Size == 0 || executables[e.MIME] || !ballast.Is(e.Path) || p.keep != nil && p.keep(e.Path)
 }
 
 // executables are the kinds of content that syft looks into whatever the name.
