@@ -59,6 +59,14 @@ func open(t testing.TB, img v1.Image) *opened {
 	return o
 }
 
+// readable tells whether stereoscope takes an image at all.
+func readable(t testing.TB, all ...[]entry) bool {
+	t.Helper()
+	read := image.New(imageOf(t, all...), nil, t.TempDir())
+	defer read.Cleanup()
+	return read.Read(t.Context()) == nil
+}
+
 // list lists the image's files, as if they were all of one layer's record.
 func (o *opened) list(t testing.TB) {
 	t.Helper()
