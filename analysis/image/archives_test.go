@@ -76,7 +76,7 @@ func savedAs(t testing.TB, config string, tags []string, layers ...string) entry
 
 // legacy is the archive of a Docker before 25: layers lie in folders of their
 // own, and equal ones are links.
-func legacy(t *testing.T, img v1.Image) string {
+func legacy(t testing.TB, img v1.Image) string {
 	t.Helper()
 	config, _ := img.RawConfigFile()
 	id, _ := img.ConfigName()
@@ -108,7 +108,7 @@ func TestLegacyDockerArchive(t *testing.T) {
 
 // newerDocker is the archive of a Docker since 25: an OCI layout with a
 // manifest.json in it.
-func newerDocker(t *testing.T, item mutate.Appendable, img v1.Image) string {
+func newerDocker(t testing.TB, item mutate.Appendable, img v1.Image) string {
 	t.Helper()
 	dir := imagetest.OCIDir(t, items(item))
 	id, _ := img.ConfigName()

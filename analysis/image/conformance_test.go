@@ -156,7 +156,7 @@ func stored(t *testing.T, img v1.Image) [][]byte {
 }
 
 // listed are the digests of the manifest's layers.
-func listed(t *testing.T, img v1.Image) []string {
+func listed(t testing.TB, img v1.Image) []string {
 	t.Helper()
 	manifest, err := img.Manifest()
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"strings"
 	"time"
 
@@ -130,11 +129,6 @@ func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*pla
 	if err != nil {
 		return nil, err
 	}
-	return d.findIn(ctx, archive, found)
-}
-
-// findIn finds the image in what was saved of it.
-func (d daemon) findIn(ctx context.Context, archive fs.FS, found client.ImageInspectResult) (*place, error) {
 	p, err := d.findInSaved(ctx, archive, "")
 	if err != nil {
 		return nil, fmt.Errorf("what the daemon at %s saved: %w", printable(d.host), err)
@@ -150,22 +144,11 @@ func (d daemon) read(ctx context.Context, p *pass, found client.ImageInspectResu
 		at.tags, at.repoDigests = fullTags(found.RepoTags), found.RepoDigests
 		return at, pic, nil
 	}
-	x := p.newExport(expected)
-	save := func(ctx context.Context) (io.ReadCloser, error) { return d.saved(ctx, found) }
-	if err := x.read(ctx, save); err != nil {
-		return nil, nil, err
-	}
-	at, err := d.findIn(ctx, x, found)
+	at, pic, err := p.exported(ctx, expected, func(ctx context.Context) (io.ReadCloser, error) { return d.saved(ctx, found) })
 	if err != nil {
 		return nil, nil, err
 	}
-	pic, err := newPicture(ctx, d.visit, at)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := x.complete(ctx, pic.layers); err != nil {
-		return nil, nil, err
-	}
+	at.tags, at.repoDigests = fullTags(found.RepoTags), found.RepoDigests
 	p.rememberImage(found.ID, at, pic)
 	return at, pic, nil
 }

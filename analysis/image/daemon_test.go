@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -24,6 +25,7 @@ import (
 type daemon struct {
 	host   string // as in DOCKER_HOST
 	pulled []string
+	saves  atomic.Int32
 	auth   []string // credentials that came with what was pulled
 	images map[string]saved
 }
@@ -34,6 +36,7 @@ type saved struct {
 	archive      []byte
 	layers       []string // diff IDs that it tells of
 	breaks       bool     // the daemon dies while it sends the archive
+	stalls       bool     // it falls silent instead of ending it
 }
 
 func newDaemon(t *testing.T, images map[string]saved) *daemon {
@@ -65,7 +68,12 @@ func (d *daemon) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case path == "images/get":
 		for _, img := range d.images {
 			if img.id == req.URL.Query().Get("names") {
+				d.saves.Add(1)
 				w.Write(img.archive)
+				if img.stalls {
+					w.(http.Flusher).Flush()
+					<-req.Context().Done()
+				}
 				if img.breaks {
 					w.(http.Flusher).Flush()
 					panic(http.ErrAbortHandler)

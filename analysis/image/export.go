@@ -5,6 +5,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -55,6 +56,23 @@ type passed struct {
 // heldFiles bounds what is held of an export, in files of the longest length.
 const heldFiles = 8
 
+// exported reads the export that open gives, and finds the image in it.
+func (p *pass) exported(ctx context.Context, expected []string, open func(context.Context) (io.ReadCloser, error)) (*place, *picture, error) {
+	x := p.newExport(expected)
+	if err := x.read(ctx, open); err != nil {
+		return nil, nil, err
+	}
+	at, err := p.visit.findInSaved(ctx, x, "")
+	if err != nil {
+		return nil, nil, fmt.Errorf("what was saved: %w", err)
+	}
+	pic, err := newPicture(ctx, p.visit, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	return at, pic, x.complete(ctx, pic.layers)
+}
+
 // newExport prepares for an export. expected are the diff IDs that the image is
 // said to have; they need not be right.
 func (p *pass) newExport(expected []string) *export {
@@ -102,13 +120,16 @@ func (x *export) walk(ctx context.Context, from io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return x.unsound(err)
+			return x.unsound(err, x.count)
 		}
 		if x.count >= x.limits.MaxEntries {
 			return fault.New(fault.TooLarge, "the archive has more than %d entries (limit entries)", x.limits.MaxEntries)
 		}
 		name, e, err := entryOf(h)
 		if err != nil {
+			return err
+		}
+		if err := x.room(int64(len(h.Name) + len(h.Linkname))); err != nil {
 			return err
 		}
 		switch {
@@ -139,12 +160,12 @@ func (c *capped) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// unsound says why the export cannot be read on.
-func (x *export) unsound(err error) error {
+// unsound says why the export cannot be read on after so many entries.
+func (x *export) unsound(err error, entries int) error {
 	if x.in.failed != nil && fault.Of(err) != fault.Internal {
 		return x.in.failed
 	}
-	return unsound(err, x.count)
+	return unsound(err, entries)
 }
 
 // file takes in one file: a layer is passed on whatever its size, and whoever
@@ -152,7 +173,7 @@ func (x *export) unsound(err error) error {
 func (x *export) file(ctx context.Context, name string, e entry, from *bufio.Reader) error {
 	head, err := from.Peek(512)
 	if err != nil && err != io.EOF {
-		return x.unsound(err)
+		return x.unsound(err, x.count+1)
 	}
 	switch {
 	case isDocument(name):
@@ -195,17 +216,25 @@ func isTar(head []byte) bool {
 	return blank || err == nil && sum == want
 }
 
+// room counts what is kept in memory.
+func (x *export) room(bytes int64) error {
+	most := heldFiles * x.limits.MaxManifestBytes
+	if x.held += bytes; x.held > most {
+		return fault.New(fault.TooLarge, "the archive holds more than %d bytes beside its layers (%d times the limit manifest-bytes)", most, heldFiles)
+	}
+	return nil
+}
+
 func (x *export) hold(name string, e entry, from io.Reader) error {
 	if e.size > x.limits.MaxManifestBytes {
 		return fault.New(fault.TooLarge, "its %s is longer than %d bytes (limit manifest-bytes)", printable(name), x.limits.MaxManifestBytes)
 	}
-	if x.held += e.size; x.held > heldFiles*x.limits.MaxManifestBytes {
-		return fault.New(fault.TooLarge, "the archive holds more than %d bytes beside its layers (%d times the limit manifest-bytes)",
-			heldFiles*x.limits.MaxManifestBytes, heldFiles)
+	if err := x.room(e.size); err != nil {
+		return err
 	}
 	data := make([]byte, e.size)
 	if _, err := io.ReadFull(from, data); err != nil {
-		return x.unsound(err)
+		return x.unsound(err, x.count+1)
 	}
 	x.files[name] = exported{entry: e, data: data}
 	return nil
@@ -280,7 +309,7 @@ func (a *arriving) Read(p []byte) (int, error) {
 	n, err := a.from.Read(p)
 	a.sum.add(p[:n])
 	if err != nil && err != io.EOF {
-		a.failed = a.export.unsound(err)
+		a.failed = a.export.unsound(err, a.export.count+1)
 		err = a.failed
 	}
 	return n, err

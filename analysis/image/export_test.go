@@ -1,6 +1,25 @@
 package image
 
-import "github.com/tidepole/tidepole/formats/reference"
+import (
+	"context"
+	"io"
+
+	"github.com/tidepole/tidepole/formats/reference"
+)
+
+// ReadExport reads what a daemon would have saved, and gives the manifest.
+func ReadExport(ctx context.Context, from io.Reader, expected []string, limits Limits, r Reading) ([]byte, error) {
+	v, err := newVisit(Request{Options: Options{Limits: limits}}, "docker")
+	if err != nil {
+		return nil, err
+	}
+	open := func(context.Context) (io.ReadCloser, error) { return io.NopCloser(from), nil }
+	at, pic, err := newPass(v, r).exported(ctx, expected, open)
+	if err != nil {
+		return nil, err
+	}
+	return at.manifest.data, v.suits(at, pic)
+}
 
 // RepositoryURL is where a repository's manifests and blobs are asked for.
 func RepositoryURL(ref string, plain bool) (string, error) {

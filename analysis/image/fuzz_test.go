@@ -1,6 +1,7 @@
 package image_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // FuzzDockerArchive: whatever the file holds, opening and reading it ends,
@@ -49,5 +51,39 @@ func FuzzDockerArchive(f *testing.F) {
 			}
 		}
 		nothingLeft(t, req)
+	})
+}
+
+// FuzzExport: whatever a daemon sends, reading it ends, within the limits, and
+// what was read to the end is what its digests say.
+func FuzzExport(f *testing.F) {
+	small := imagetest.Spec{Layers: []imagetest.Layer{{"a": {Content: "b"}}, {"c": {Content: "d"}}}}
+	for _, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip, imagetest.Zstd} {
+		small.Compression = c
+		img := imagetest.New(f, small)
+		for _, path := range []string{imagetest.DockerArchive(f, map[string]v1.Image{"app:1": img}), legacy(f, img), podmans(f, img), newerDocker(f, img, img)} {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data, diffIDs(f, img)[0])
+			f.Add(data[:len(data)/2], "")
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte, had string) {
+		c := collector{layers: map[string]string{}}
+		limits := image.Limits{MaxImageBytes: 1 << 20, MaxManifestBytes: 1 << 16, MaxLayers: 10, MaxEntries: 100}
+		r := having(had)
+		r.Layer = c.layer
+		_, err := image.ReadExport(t.Context(), bytes.NewReader(data), []string{had}, limits, r)
+		if err != nil {
+			if fault.Of(err) == fault.Internal {
+				t.Errorf("not a fault: %v", err)
+			}
+			return
+		}
+		for diffID, digest := range c.layers {
+			same(t, "layer", digest, diffID)
+		}
 	})
 }

@@ -56,18 +56,11 @@ type Memory interface {
 // The largest are read first: one that is long and left to the end would have
 // the other processors wait. A daemon decides itself what comes when.
 func (i *Image) Read(ctx context.Context, r Reading) error {
-	if r.AtOnce <= 0 {
-		r.AtOnce = runtime.GOMAXPROCS(0)
-	}
-	if r.Have == nil {
-		r.Have = func(string) bool { return false }
-	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stop := context.AfterFunc(i.ctx, func() { cancel(cmp.Or(context.Cause(i.ctx), os.ErrClosed)) })
 	defer stop()
-	p := &pass{Reading: r, visit: i.visit, wide: make(chan struct{}, 1), sizes: map[v1.Hash]int64{}}
-	err := i.read(ctx, p)
+	err := i.read(ctx, newPass(i.visit, r))
 	if cause := context.Cause(ctx); cause != nil && err != nil {
 		err = cause // what it broke is of no interest
 	}
@@ -89,6 +82,16 @@ type pass struct {
 
 	mu    sync.Mutex
 	sizes map[v1.Hash]int64 // of the layers that were read, unpacked
+}
+
+func newPass(v *visit, r Reading) *pass {
+	if r.AtOnce <= 0 {
+		r.AtOnce = runtime.GOMAXPROCS(0)
+	}
+	if r.Have == nil {
+		r.Have = func(string) bool { return false }
+	}
+	return &pass{Reading: r, visit: v, wide: make(chan struct{}, 1), sizes: map[v1.Hash]int64{}}
 }
 
 // each has layers read that can be read in any order.

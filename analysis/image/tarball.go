@@ -107,8 +107,14 @@ func entryOf(h *tar.Header) (name string, e *entry, err error) {
 	return name, e, err
 }
 
+// maxName bounds the names in an archive that are kept in memory, in bytes.
+const maxName = 1024
+
 // inside is a name in the archive, read from dir, as fs.FS spells it.
 func inside(name, dir string) (string, error) {
+	if len(name) > maxName {
+		return "", fault.New(fault.Unsupported, "the archive's entry %q has a name of more than %d bytes", printable(name), maxName)
+	}
 	clean := path.Join(dir, name)
 	if path.IsAbs(name) || !fs.ValidPath(clean) {
 		return "", fault.New(fault.Unsupported, "the archive's entry %q lies outside of it", printable(name))

@@ -173,13 +173,24 @@ func (s Spec) pack(t testing.TB, raw []byte) v1.Layer {
 		}
 		return static.NewLayer(raw, kind)
 	}
-	kind, packed := types.OCILayer, gzipped(t, raw)
+	kind, packed := types.OCILayer, Gzipped(t, raw)
 	switch {
 	case s.Compression == Zstd:
-		kind, packed = types.OCILayerZStd, zstandard(t, raw)
+		kind, packed = types.OCILayerZStd, Zstandard(t, raw)
 	case s.Docker:
 		kind = types.DockerLayer
 	}
+	return layerOf(t, packed, kind)
+}
+
+// PackedLayer is a layer of OCI's types whose tar stream is packed already.
+func PackedLayer(t testing.TB, packed []byte) v1.Layer {
+	t.Helper()
+	return layerOf(t, packed, types.OCILayerZStd)
+}
+
+func layerOf(t testing.TB, packed []byte, kind types.MediaType) v1.Layer {
+	t.Helper()
 	open := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(packed)), nil }
 	return must(tarball.LayerFromOpener(open, tarball.WithMediaType(kind)))(t)
 }
@@ -200,7 +211,8 @@ func (s Spec) platform(t testing.TB) v1.Platform {
 	return *must(v1.ParsePlatform(s.Platform))(t)
 }
 
-func gzipped(t testing.TB, data []byte) []byte {
+// Gzipped is data packed with gzip.
+func Gzipped(t testing.TB, data []byte) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
@@ -213,7 +225,8 @@ func gzipped(t testing.TB, data []byte) []byte {
 	return buf.Bytes()
 }
 
-func zstandard(t testing.TB, data []byte) []byte {
+// Zstandard is data packed with zstd.
+func Zstandard(t testing.TB, data []byte) []byte {
 	t.Helper()
 	w := must(zstd.NewWriter(nil))(t)
 	defer w.Close()
