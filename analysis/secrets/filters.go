@@ -82,10 +82,9 @@ func (f *filters) numbersOf(list []string) (out []int, err error) {
 	return out, nil
 }
 
-func (f *filters) isNoise(path string) bool {
-	name := newPathName(path)
+func (f *filters) isNoise(name *pathName) bool {
 	for _, s := range f.noise {
-		if s.has(&name) {
+		if s.has(name) {
 			return true
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tidepole/tidepole/analysis/secrets"
 )
 
@@ -117,4 +119,44 @@ func batches(t testing.TB, dir string, limit int64) iter.Seq[[]file] {
 		}
 		yield(batch)
 	}
+}
+
+// TestFolder lists what there is in -folder, and wants it to be what every rule's
+// expression finds on the whole of each file: without limits, so that it takes
+// minutes for a gigabyte.
+func TestFolder(t *testing.T) {
+	if *folder == "" {
+		t.Skip("no -folder is given")
+	}
+	m := matcher(t, secrets.Options{MaxFileSize: *folderLimit})
+	for batch := range batches(t, *folder, *folderLimit) {
+		for _, f := range batch {
+			got, skipped, err := m.Scan(f.path, int64(len(f.content)), bytes.NewReader(f.content))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, found := range got {
+				t.Logf("%s:%d: %s", f.path, found.LineNumber, found.Classification)
+			}
+			if skipped != "" {
+				if !m.Excluded(skipped) {
+					t.Logf("%s: %s", f.path, skipped)
+				}
+				continue
+			}
+			if diff := cmp.Diff(m.Plain(f.path, f.content), got); diff != "" && isPlain(f.content) {
+				t.Errorf("%s: not what the expressions find: %s", f.path, diff)
+			}
+		}
+	}
+}
+
+// isPlain says whether content is searched as it is.
+func isPlain(content []byte) bool {
+	for _, start := range []string{"\x1f\x8b\x08", "\xff\xfe", "\xfe\xff"} {
+		if bytes.HasPrefix(content, []byte(start)) {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"fmt"
+	"regexp/syntax"
 	"strings"
 	"sync"
 
@@ -62,6 +63,7 @@ type rule struct {
 	expression func() (*re2.Regexp, int) // and the index of the reported group; 0 is the whole match
 	check      func([]byte) bool
 	needs      []byte
+	least      int // bytes of a Value
 	paths      pathFilter
 	user       bool // given by the user: whole file, no filters
 	weight     int
@@ -77,10 +79,14 @@ func (r Rule) prepare(f *filters) (*rule, error) {
 	if err != nil {
 		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
 	}
+	least, err := leastLength(r.Value)
+	if err != nil {
+		return nil, fmt.Errorf("rule %s: %w", r.Name, err)
+	}
 	r.Assigned = r.Assigned || r.Value != ""
 	r.Window = Window{Back: orDefault(r.Window.Back, defaultBack), Forward: orDefault(r.Window.Forward, defaultForward)}
 	return &rule{
-		Rule: r, expression: sync.OnceValues(r.compile), needs: []byte(r.Needs),
+		Rule: r, expression: sync.OnceValues(r.compile), needs: []byte(r.Needs), least: least,
 		check: checks[r.Check], paths: paths, weight: orDefault(r.Priority, defaultPriority),
 	}, nil
 }
@@ -129,6 +135,38 @@ func (r Rule) text() string {
 		return fmt.Sprintf(assignment, quoteAll(r.Keywords), r.Value)
 	}
 	return r.Regex
+}
+
+// leastLength is how many bytes what expr matches has at the least.
+func leastLength(expr string) (int, error) {
+	tree, err := syntax.Parse(expr, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	return leastOf(tree), nil
+}
+
+func leastOf(e *syntax.Regexp) (n int) {
+	switch e.Op {
+	case syntax.OpLiteral:
+		return len(e.Rune)
+	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		return 1
+	case syntax.OpStar, syntax.OpQuest:
+		return 0
+	case syntax.OpRepeat:
+		return e.Min * leastOf(e.Sub[0])
+	case syntax.OpAlternate:
+		n = leastOf(e.Sub[0])
+		for _, sub := range e.Sub {
+			n = min(n, leastOf(sub))
+		}
+		return n
+	}
+	for _, sub := range e.Sub {
+		n += leastOf(sub)
+	}
+	return n
 }
 
 func quoteAll(words []string) string {

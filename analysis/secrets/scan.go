@@ -25,17 +25,17 @@ func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.M
 	if size > m.maxFileSize {
 		return nil, m.tooLarge(), nil
 	}
-	name = path.Clean("/" + name)
-	noise := m.isNoise(name)
+	where := newPathName(path.Clean("/" + name))
+	noise := m.filters != nil && m.filters.isNoise(&where)
 	if noise && len(m.patterns) == 0 {
 		return nil, knownNoise, nil
 	}
 	s := scratches.Get().(*scratch)
 	defer s.release()
-	return m.search(s, name, noise, r)
+	return m.search(s, where, noise, r)
 }
 
-func (m *Matcher) search(s *scratch, name string, noise bool, r io.Reader) ([]bundle.Match, string, error) {
+func (m *Matcher) search(s *scratch, name pathName, noise bool, r io.Reader) ([]bundle.Match, string, error) {
 	t := s.open(r, m.maxFileSize)
 	var rules *search
 	if !noise && m.index != nil {
@@ -47,7 +47,7 @@ func (m *Matcher) search(s *scratch, name string, noise bool, r io.Reader) ([]bu
 	case err == errTooLarge:
 		return nil, m.tooLarge(), nil
 	case err != nil:
-		return nil, "", fmt.Errorf("search %q: %w", name, err)
+		return nil, "", fmt.Errorf("search %q: %w", name.path, err)
 	}
 	more, cutPatterns := m.searchPatterns(s.whole, t.wide)
 	if cut = append(cut, cutPatterns...); len(cut) > 0 {
@@ -105,10 +105,6 @@ func (m *Matcher) Excluded(skipped string) bool {
 	return skipped == knownNoise || skipped == m.tooLarge() || skipped == inflatesTooFar(m.maxFileSize)
 }
 
-func (m *Matcher) isNoise(name string) bool {
-	return m.filters != nil && m.filters.isNoise(name)
-}
-
 func (m *Matcher) tooLarge() string { return fmt.Sprintf("larger than %d bytes", m.maxFileSize) }
 
 func join(a, b string) string {
@@ -122,6 +118,8 @@ func join(a, b string) string {
 type scratch struct {
 	buf    []byte // of a stretch
 	whole  []byte // the text, for the user's patterns
+	raw    counted
+	text   text
 	gzip   unzipper
 	search search
 }
@@ -135,5 +133,6 @@ func (s *scratch) release() {
 	if s.whole = s.whole[:0]; cap(s.whole) > maxKept {
 		s.whole = nil
 	}
+	s.raw, s.text = counted{}, text{}
 	scratches.Put(s)
 }

@@ -24,7 +24,6 @@ func (f finding) compare(o finding) int {
 // search is that of one file for what the rules look for.
 type search struct {
 	m       *Matcher
-	name    string
 	paths   pathMemo
 	states  []state // by rule
 	touched []int   // rules that have windows in this stretch
@@ -43,9 +42,9 @@ type state struct {
 }
 
 // begin begins the search of a file; end frees what it used.
-func (m *Matcher) begin(s *scratch, name string) *search {
+func (m *Matcher) begin(s *scratch, name pathName) *search {
 	f := &s.search
-	f.m, f.name, f.handed = m, name, 0
+	f.m, f.handed = m, 0
 	f.paths.reset(m.filters, name)
 	if len(f.states) < len(m.rules) {
 		f.states = make([]state, len(m.rules))
@@ -84,7 +83,8 @@ func (f *search) stretch(s *stretch) {
 // note adds the windows of a keyword that was found.
 func (f *search) note(s *stretch, start int, k *keyword) {
 	end := start + len(k.text)
-	assigned, known := false, false
+	var value []byte
+	var signed, given, known bool
 	for _, i := range k.rules {
 		r, state := f.m.rules[i], f.state(i)
 		if !state.admitted || state.cut {
@@ -92,9 +92,10 @@ func (f *search) note(s *stretch, start int, k *keyword) {
 		}
 		if r.Assigned {
 			if !known {
-				assigned, known = isAssigned(s.text[end:]), true
+				value, signed, given = assigned(s.text[end:])
+				known = true
 			}
-			if !assigned {
+			if !given || !r.isGiven(value, signed) {
 				continue
 			}
 		}
@@ -103,6 +104,14 @@ func (f *search) note(s *stretch, start int, k *keyword) {
 		}
 		state.windows = state.windows.add(span{max(0, start-r.Window.Back), min(len(s.text), end+r.Window.Forward)})
 	}
+}
+
+// isGiven says whether what is assigned to a name may be the rule's secret.
+func (r *rule) isGiven(value []byte, signed bool) bool {
+	if r.Value == "" {
+		return signed
+	}
+	return mayBe(value, r.least)
 }
 
 // state is that of rule i, which looks into the file or does not.

@@ -18,7 +18,7 @@ import (
 type text struct {
 	r       io.Reader
 	raw     *counted
-	limit   int64 // bytes of the file, and of what it inflates to
+	heads   [2][3]byte // of the file, and of what it inflates to
 	inflate *inflater
 	wide    bool // UTF-16: two bytes a unit, after a mark of two
 }
@@ -30,31 +30,28 @@ var errTooLarge = errors.New("larger than the limit")
 
 // open finds out what r holds; s has the memory for it.
 func (s *scratch) open(r io.Reader, limit int64) *text {
-	t := &text{limit: limit, raw: &counted{r: r, left: limit}}
-	t.r = t.raw
-	if head := t.peek(3); bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
+	s.raw = counted{r: r, left: limit}
+	s.text = text{raw: &s.raw}
+	t := &s.text
+	head := t.peek(&s.raw, &t.heads[0])
+	if bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
 		t.inflate = &inflater{raw: &rewinder{r: t.r}, limit: limit}
 		t.inflate.begin(&s.gzip)
-		t.r = t.inflate
+		head = t.peek(t.inflate, &t.heads[1])
 	}
-	switch head := t.peek(2); {
-	case bytes.Equal(head, []byte{0xff, 0xfe}):
+	switch {
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
 		t.narrow(binary.LittleEndian)
-	case bytes.Equal(head, []byte{0xfe, 0xff}):
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		t.narrow(binary.BigEndian)
 	}
 	return t
 }
 
-// peek is the first n bytes, which are read again.
-func (t *text) peek(n int) []byte {
-	head := make([]byte, n)
-	n, err := io.ReadFull(t.r, head)
-	if err == nil {
-		t.r = io.MultiReader(bytes.NewReader(head), t.r)
-	} else {
-		t.r = bytes.NewReader(head[:n])
-	}
+// peek reads the first bytes of r into head; t reads them again.
+func (t *text) peek(r io.Reader, head *[3]byte) []byte {
+	n, _ := io.ReadFull(r, head[:])
+	t.r = io.MultiReader(bytes.NewReader(head[:n]), r)
 	return head[:n]
 }
 

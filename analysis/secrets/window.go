@@ -31,39 +31,41 @@ func (w windows) add(s span) windows {
 	return append(w, s)
 }
 
-// isAssigned says whether an assignment may follow what begins at rest: the
-// remainder of a name, quotes, spaces, then a sign that assigns, or at least
-// something random. It is the cheap necessary condition of assignment.
-func isAssigned(rest []byte) bool {
-	rest = skip(rest, 48, isName)
-	rest = skip(rest, 4, func(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == ']' || c == '\\' })
+// assigned is what an assignment gives to the name that rest is the remainder
+// of, and signed whether a sign rather than a space assigns it; found is false
+// where there is no assignment. It is the cheap necessary condition of the
+// expressions with a name in them: see assignment.
+func assigned(rest []byte) (value []byte, signed, found bool) {
+	rest = skip(rest, 40, isName)
+	rest = skip(rest, 5, isQuote)
 	tight := len(rest)
-	rest = skip(rest, 8, func(c byte) bool { return c == ' ' || c == '\t' })
+	rest = skip(rest, 24, isBlank)
+	if len(rest) >= 5 && string(bytes.ToLower(rest[:5])) == "value" {
+		rest = rest[5:]
+		tight = len(rest)
+		rest = skip(rest, 24, isBlank)
+	}
 	if len(rest) == 0 {
-		return false
+		return nil, false, false
 	}
 	switch rest[0] {
 	case '=', ':', '>', ',':
-		return true
+		rest = skip(rest, 2, func(c byte) bool { return c == '=' || c == ':' || c == '>' || c == ',' })
+		return rest, true, true
 	}
-	return len(rest) < tight && (bytes.HasPrefix(rest, []byte("value")) || looksRandom(rest))
+	return rest, false, len(rest) < tight
 }
 
-// looksRandom says whether text begins with 16 bytes, one a digit, such as
-// tokens are made of.
-func looksRandom(text []byte) bool {
-	text = skip(text, 2, func(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == '\\' })
-	if len(text) < 16 {
-		return false
+// mayBe says whether at the start of value, after quotes, there is a word of
+// length bytes or more.
+func mayBe(value []byte, length int) bool {
+	value = skip(value, 8, isBlank)
+	if len(value) > 1 && value[0]|0x20 == 'b' && isQuote(value[1]) {
+		value = value[1:]
 	}
-	digit := false
-	for _, c := range text[:16] {
-		if !isName(c) && c != '+' && c != '/' {
-			return false
-		}
-		digit = digit || '0' <= c && c <= '9'
-	}
-	return digit
+	value = skip(value, 2, isQuote)
+	// Signs may have been taken for the assignment's that are the secret's.
+	return len(value)-len(skip(value, length, isWord)) >= length-1
 }
 
 // skip is text without the bytes at its start that are in set, at most limit.
@@ -78,3 +80,9 @@ func skip(text []byte, limit int, set func(byte) bool) []byte {
 func isName(c byte) bool {
 	return c == '_' || c == '-' || c == '.' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
 }
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == ']' || c == '\\' }
+
+func isBlank(c byte) bool { return c == ' ' || c == '\t' }
+
+func isWord(c byte) bool { return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '`' }
