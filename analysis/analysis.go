@@ -11,10 +11,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/tidepole/tidepole/analysis/files"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/policy"
-	"github.com/tidepole/tidepole/analysis/sbom"
 	"github.com/tidepole/tidepole/analysis/vulns"
 	"github.com/tidepole/tidepole/formats/bundle"
 	rules "github.com/tidepole/tidepole/formats/policy"
@@ -37,9 +35,10 @@ func Add(ctx context.Context, req Request, o Options, to Importer, add wire.AddO
 	return receipt, errors.Join(err, b.Close())
 }
 
-// Analyze opens an image and reads it once: while its layers arrive, digests
-// are taken and contents searched; then packages are catalogued and everything
-// is written into a bundle, which the caller closes.
+// Analyze opens an image and reads each of its layers once, or takes what is
+// known of them from the cache: digests are taken, contents searched and what
+// cataloguing needs kept while a layer arrives. Then packages are catalogued, and
+// everything is written into a bundle, which the caller closes.
 func Analyze(ctx context.Context, req Request, o Options) (b *bundle.Bundle, err error) {
 	if req, o, err = prepare(req, o); err != nil {
 		return nil, err
@@ -49,6 +48,9 @@ func Analyze(ctx context.Context, req Request, o Options) (b *bundle.Bundle, err
 		return nil, err
 	}
 	b, err = analyze(ctx, req, o, img)
+	if errors.Is(err, errDamaged) { // and removed: the next attempt reads the image instead
+		b, err = analyze(ctx, req, o, img)
+	}
 	if err = errors.Join(err, img.Close()); err != nil {
 		return nil, errors.Join(withHint(err, o.TempDir), b.Close())
 	}
@@ -56,30 +58,34 @@ func Analyze(ctx context.Context, req Request, o Options) (b *bundle.Bundle, err
 }
 
 func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *bundle.Bundle, err error) {
+	r := newReading(req, o, img)
+	defer func() { err = errors.Join(err, r.close()) }()
+	if b := r.recall(ctx); b != nil {
+		return b, nil
+	}
+	all, err := r.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if b := r.recall(ctx); b != nil { // an export tells only now which image it is of
+		return b, nil
+	}
 	names, err := recordNames(req, img.Identity, img.Source)
 	if err != nil {
 		return nil, err
 	}
-	secrets, contents := newSearch("secret search", o.Secrets), newSearch("content search", o.Content)
-	pass, err := files.New(ctx, img.V1(), files.Options{Observers: observers(secrets, contents)})
-	if err != nil {
-		return nil, err
-	}
-	tree, err := sbom.Read(ctx, pass, sbom.Source{
-		Name: names.document, Tags: validTags(names.tags), Manifest: img.Manifest, Config: img.Config,
-	}, o.TempDir)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, tree.Close()) }()
 	o.stage("catalog", false)
-	doc, err := tree.Catalog(ctx)
-	if err != nil {
-		return nil, err
+	e := evidence{req: req, o: o, img: img, names: names, layers: all, open: r.content(all)}
+	if err := e.catalog(ctx, r.memory()); err != nil {
+		return nil, errors.Join(r.damage(ctx), err)
 	}
 	o.stage("catalog", true)
-	e := evidence{req, o, img, names, pass, tree, doc, secrets, contents}
-	return e.bundle(ctx)
+	b, err = e.bundle(ctx)
+	if err = errors.Join(r.damage(ctx), err); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	r.remember(ctx, b)
+	return b, nil
 }
 
 // Assess matches the bundle's packages against a database and judges it by a

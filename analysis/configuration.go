@@ -29,9 +29,9 @@ type retrievalConfig struct {
 	MaxTotalSize int64    `json:"max_total_size"`
 }
 
-func (e evidence) configuration() configuration {
+func (e *evidence) configuration() configuration {
 	c := configuration{
-		Catalogers:      e.doc.Catalogers(),
+		Catalogers:      e.catalogue.Catalogers(),
 		Files:           filesConfig{Selection: "all", Digests: []string{"sha256"}},
 		SecretSearches:  searched("all-layers", e.o.Secrets),
 		ContentSearches: searched("squashed", e.o.Content),

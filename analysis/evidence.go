@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/tidepole/tidepole/analysis/files"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/sbom"
+	"github.com/tidepole/tidepole/analysis/tree"
 	"github.com/tidepole/tidepole/formats/bundle"
 )
 
@@ -17,20 +17,41 @@ const mediaTypeJSON = "application/json"
 
 // evidence is what an analysis saw, before it is written.
 type evidence struct {
-	req      Request
-	o        Options
-	img      *image.Image
-	names    names
-	pass     *files.Pass
-	tree     *sbom.Image
-	doc      *sbom.Document
-	secrets  *search // nil: not searched
-	contents *search // nil: not searched
+	req    Request
+	o      Options
+	img    *image.Image
+	names  names
+	layers []*layer // the lowest first
+	open   tree.Open
+
+	tree      *tree.Tree
+	catalogue *sbom.Catalogue
+	gaps      []sbom.Gap
+}
+
+// catalog finds the paths of the final image and the packages in them.
+func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) error {
+	src := sbom.Source{
+		Name: e.names.document, Tags: validTags(e.names.tags),
+		Manifest: e.img.Manifest, Config: e.img.Config, MediaType: e.img.ManifestType,
+	}
+	var all []tree.Layer
+	types := layerTypes(e.img.Manifest)
+	for i, l := range e.layers {
+		all = append(all, tree.Layer{ID: l.id, Index: l.index()})
+		src.Layers = append(src.Layers, sbom.SourceLayer{DiffID: l.id, MediaType: types[i], Size: sbom.SizeOf(l.index())})
+	}
+	var err error
+	if e.tree, err = tree.Squash(ctx, all); err != nil {
+		return err
+	}
+	e.catalogue, err = sbom.Catalog(ctx, e.tree.Resolver(ctx, e.open), src, m)
+	return err
 }
 
 // bundle writes everything down. Where that fails, the caller closes what there
 // is of it.
-func (e evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
+func (e *evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
 	e.o.stage("write", false)
 	b, err := bundle.New(e.o.TempDir)
 	if err != nil {
@@ -56,7 +77,7 @@ func (e evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
 }
 
 // writeImage writes what the image says of itself.
-func (e evidence) writeImage(_ context.Context, b *bundle.Bundle) error {
+func (e *evidence) writeImage(_ context.Context, b *bundle.Bundle) error {
 	for _, p := range []struct {
 		kind      bundle.Kind
 		mediaType string
@@ -78,17 +99,17 @@ func (e evidence) writeImage(_ context.Context, b *bundle.Bundle) error {
 }
 
 // writeSearches writes the searches that took place.
-func (e evidence) writeSearches(_ context.Context, b *bundle.Bundle) error {
-	layers := e.pass.LayerIDs()
-	if e.secrets != nil {
-		if err := writeList(b, bundle.SecretSearches, each(e.secrets.everywhere(layers))); err != nil {
+func (e *evidence) writeSearches(_ context.Context, b *bundle.Bundle) error {
+	if e.o.Secrets != nil {
+		found := everywhere(e.layers, func(l *layer) *found { return l.searches.Secrets })
+		if err := writeList(b, bundle.SecretSearches, each(found)); err != nil {
 			return err
 		}
 	}
-	if e.contents == nil {
+	if e.o.Content == nil {
 		return nil
 	}
-	found, err := e.contents.visible(e.tree, layers)
+	found, err := visible(e.tree, e.layers, func(l *layer) *found { return l.searches.Contents })
 	if err != nil {
 		return err
 	}
@@ -96,7 +117,7 @@ func (e evidence) writeSearches(_ context.Context, b *bundle.Bundle) error {
 }
 
 // writeContents writes the files to keep, one at a time.
-func (e evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
+func (e *evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 	if len(e.o.Retrieve) == 0 {
 		return nil
 	}
@@ -111,13 +132,13 @@ func (e evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 				return context.Cause(ctx)
 			}
 			limit := min(e.o.RetrieveMaxSize, MaxRetrieved-total)
-			if f.Size > limit {
-				e.doc.AddGap(f.Path, f.Layer, fmt.Sprintf("retrieve: %d bytes are more than the limit leaves (%d)", f.Size, limit))
+			if size := f.Entry.Size; size > limit {
+				e.gap(f.Path, f.Layer, fmt.Sprintf("retrieve: %d bytes are more than the limit leaves (%d)", size, limit))
 				continue
 			}
-			data, err := readFile(f, limit)
+			data, err := e.readFile(ctx, f, limit)
 			if err != nil {
-				e.doc.AddGap(f.Path, f.Layer, "retrieve: "+err.Error())
+				e.gap(f.Path, f.Layer, "retrieve: "+err.Error())
 				continue
 			}
 			total += int64(len(data))
@@ -130,8 +151,12 @@ func (e evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 	})
 }
 
-func readFile(f sbom.File, limit int64) ([]byte, error) {
-	r, err := f.Open()
+func (e *evidence) gap(path, layer, reason string) {
+	e.gaps = append(e.gaps, sbom.Gap{Path: path, Layer: layer, Reason: reason})
+}
+
+func (e *evidence) readFile(ctx context.Context, f tree.File, limit int64) ([]byte, error) {
+	r, err := e.open(ctx, f.Place)
 	if err != nil {
 		return nil, err
 	}
@@ -140,17 +165,66 @@ func readFile(f sbom.File, limit int64) ([]byte, error) {
 }
 
 // writeDocument comes last: the other parts add the gaps they met.
-func (e evidence) writeDocument(_ context.Context, b *bundle.Bundle) error {
-	for _, s := range []*search{e.secrets, e.contents} {
-		if s == nil {
-			continue
-		}
-		for _, g := range s.gaps {
-			e.doc.AddGap(g.path, g.layer, g.reason)
+func (e *evidence) writeDocument(ctx context.Context, b *bundle.Bundle) error {
+	for _, l := range distinct(e.layers) {
+		for _, f := range []*found{l.searches.Secrets, l.searches.Contents} {
+			if f == nil {
+				continue
+			}
+			for _, g := range f.Gaps {
+				e.gap(string(l.index().Path(g.Ordinal)), l.id, g.Reason)
+			}
 		}
 	}
+	list := files{e.tree.List(), e.layers}
+	list.sparse(e.gap)
 	tool := sbom.Tool{Name: e.o.Tool, Version: e.o.Version, Configuration: e.configuration()}
-	return b.Write(bundle.Packages, mediaTypeJSON, func(w io.Writer) error { return e.doc.Write(w, tool) })
+	return b.Write(bundle.Packages, mediaTypeJSON, func(w io.Writer) error {
+		return e.catalogue.Write(ctx, w, tool, list, e.gaps...)
+	})
+}
+
+// files are the paths of the final image as the document lists them.
+type files struct {
+	tree.List
+	layers []*layer
+}
+
+// Row is what the document says of a path.
+func (f files) Row(n int) sbom.Row {
+	at := f.File(n)
+	e := at.Entry
+	row := sbom.Row{
+		Type: at.Type, Mode: e.Info().Mode(), Link: e.Link, UID: e.UID, GID: e.GID, MIME: e.MIME, Size: e.Size,
+		Executable: f.layers[at.Place.Layer].executables.At(at.Place.Ordinal),
+	}
+	if e.Regular {
+		row.SHA256 = e.SHA256()
+	}
+	return row
+}
+
+// sparse tells of the files whose contents syft's own reader of archives gets
+// wrong.
+func (f files) sparse(tell func(path, layer, reason string)) {
+	for n := range f.Len() {
+		if at := f.File(n); at.Entry.Sparse {
+			tell(at.Path, at.Layer, "it is sparse: packages in it, and its content where it is retrieved, may be wrong")
+		}
+	}
+}
+
+// layerTypes are the media types of a manifest's layers, as many as there are.
+func layerTypes(manifest []byte) []string {
+	var m struct {
+		Layers []struct{ MediaType string }
+	}
+	_ = json.Unmarshal(manifest, &m) // it was read before
+	types := make([]string, len(m.Layers))
+	for i, l := range m.Layers {
+		types[i] = l.MediaType
+	}
+	return types
 }
 
 // each yields the elements of a list.

@@ -104,3 +104,13 @@ func withHint(err error, dir string) error {
 	full.Err = err
 	return full
 }
+
+// retrieves tells whether a path matches one of the patterns of files to keep.
+func (o Options) retrieves(p string) bool {
+	for _, pattern := range o.Retrieve {
+		if ok, _ := doublestar.Match(pattern, p); ok {
+			return true
+		}
+	}
+	return false
+}

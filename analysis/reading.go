@@ -1,0 +1,371 @@
+package analysis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"github.com/tidepole/tidepole/analysis/cache"
+	"github.com/tidepole/tidepole/analysis/image"
+	"github.com/tidepole/tidepole/analysis/layers"
+	"github.com/tidepole/tidepole/analysis/sbom"
+	"github.com/tidepole/tidepole/analysis/tree"
+	"github.com/tidepole/tidepole/formats/fault"
+)
+
+// The kinds of what an analysis keeps in its cache.
+const (
+	layerKind  = "layer"  // a layer's record, by its diff ID
+	bundleKind = "bundle" // an image's evidence, by all that it follows from
+	exportKind = "export" // what an export told of a daemon's image, by its ID
+)
+
+// The attachments of a record.
+const (
+	searchesName    = "searches"    // what was found in contents
+	executablesName = "executables" // what was found out of executables
+)
+
+// layer is a layer that was read, now or earlier.
+type layer struct {
+	id          string // diff ID
+	record      *layers.Record
+	blob        cache.Blob
+	searches    searches
+	executables *sbom.Findings
+
+	once sync.Once // the layer was read once more, for contents that its record lacks
+	more *layer
+	err  error
+}
+
+// searches is what a layer's searches found; nil: not searched.
+type searches struct {
+	Secrets  *found `json:"secrets,omitempty"`
+	Contents *found `json:"contents,omitempty"`
+}
+
+func (l *layer) index() *layers.Index { return l.record.Index() }
+
+// reading is one reading of an image: its layers come from the cache, or from
+// the image, and are then in the cache.
+type reading struct {
+	req         Request
+	o           Options
+	img         *image.Image
+	fingerprint string         // of all that a layer's record follows from beside the layer
+	keeps       bool           // something outlives the analysis
+	kept        cache.Store    // what does, or spill
+	spill       *cache.Scratch // what does not
+	budget      *layers.Budget
+
+	mu      sync.Mutex
+	have    map[string]*layer // by diff ID
+	open    []*layer          // all there are, to be closed
+	damaged map[string]error  // by diff ID: why a record could not be read
+}
+
+func newReading(req Request, o Options, img *image.Image) *reading {
+	spill := cache.Temporary(o.TempDir)
+	r := &reading{
+		req: req, o: o, img: img, fingerprint: o.fingerprint(), keeps: o.Cache != nil, kept: o.Cache, spill: spill,
+		have: map[string]*layer{}, damaged: map[string]error{},
+	}
+	if !r.keeps {
+		r.kept = spill
+	}
+	r.budget = r.newBudget()
+	return r
+}
+
+func (r *reading) newBudget() *layers.Budget {
+	return layers.NewBudget(layers.Limits{Entries: r.o.MaxEntries, ImageBytes: r.req.Image.Options.Limits.MaxImageBytes})
+}
+
+// layerKey is the name of a layer's record.
+func (r *reading) layerKey(diffID string) string { return keyOf(r.fingerprint, diffID) }
+
+// read reads what the cache does not have, and gives the image's layers, the
+// lowest first.
+func (r *reading) read(ctx context.Context) ([]*layer, error) {
+	err := r.img.Read(ctx, image.Reading{
+		Have:     func(diffID string) bool { return r.find(ctx, diffID) },
+		Layer:    func(ctx context.Context, s image.Stream) error { return r.layer(ctx, s) },
+		Remember: exports{ctx, r.kept},
+	})
+	if err != nil {
+		return nil, err
+	}
+	var all []*layer
+	for _, id := range r.img.DiffIDs() {
+		l := r.have[id]
+		if l == nil {
+			return nil, fmt.Errorf("layer %s was not read", id)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// find tells whether the cache has a layer, and opens it. What is damaged is
+// removed, and read again.
+func (r *reading) find(ctx context.Context, diffID string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.have[diffID] != nil {
+		return true
+	}
+	blob, err := r.kept.Get(ctx, layerKind, r.layerKey(diffID))
+	if err != nil {
+		return false
+	}
+	l, err := openLayer(diffID, blob)
+	if err == nil {
+		err = r.budget.Count(l.index())
+	}
+	if err != nil {
+		blob.Close()
+		_ = r.kept.Remove(ctx, layerKind, r.layerKey(diffID))
+		return false
+	}
+	r.add(l)
+	return true
+}
+
+func (r *reading) add(l *layer) {
+	r.have[l.id] = l
+	r.open = append(r.open, l)
+}
+
+// openLayer opens a record.
+func openLayer(diffID string, blob cache.Blob) (*layer, error) {
+	record, err := layers.OpenRecord(blob, blob.Size())
+	if err != nil {
+		return nil, err
+	}
+	l := &layer{id: diffID, record: record, blob: blob}
+	if data, ok := record.Attachment(searchesName); !ok {
+		return nil, errors.New("the record lacks what was found")
+	} else if err := json.Unmarshal(data, &l.searches); err != nil {
+		return nil, err
+	}
+	if data, ok := record.Attachment(executablesName); !ok {
+		return nil, errors.New("the record lacks what was found out of executables")
+	} else if l.executables, err = sbom.ReadExecutables(data); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// layer reads a layer into a record.
+func (r *reading) layer(ctx context.Context, s image.Stream) error {
+	secrets, contents := newSearch("secret search", r.o.Secrets), newSearch("content search", r.o.Content)
+	l, err := r.record(ctx, r.kept, s, layers.Options{
+		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,
+	}, func() (any, bool) {
+		return searches{secrets.result(), contents.result()}, !secrets.overflowed() && !contents.overflowed()
+	})
+	if err != nil {
+		return r.named(s.DiffID(), err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.have[l.id] != nil {
+		return l.blob.Close()
+	}
+	r.add(l)
+	return nil
+}
+
+// named says in which layer something went wrong.
+func (r *reading) named(diffID string, err error) error {
+	ids := r.img.DiffIDs()
+	at := slices.Index(ids, diffID)
+	if at < 0 {
+		return err
+	}
+	named := fault.New(fault.Of(err), "read layer %d of %d (%s): %w", at+1, len(ids), diffID, err)
+	named.Hint = fault.Hint(err)
+	return named
+}
+
+// record reads a layer's tar into a store; what it learnt besides is attached,
+// and if that is not certain to be the same the next time, kept for this time
+// alone.
+func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, attach func() (any, bool)) (*layer, error) {
+	p, err := to.Create(ctx, layerKind)
+	if err != nil {
+		return nil, err
+	}
+	l, err := r.fill(ctx, p, s, o, attach)
+	if err != nil {
+		return nil, errors.Join(err, p.Discard())
+	}
+	return l, nil
+}
+
+func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, attach func() (any, bool)) (*layer, error) {
+	w := layers.NewWriter(p)
+	x, err := layers.Read(ctx, s, w, o)
+	if err != nil {
+		return nil, err
+	}
+	found, same := attach()
+	data, err := json.Marshal(found)
+	if err != nil {
+		return nil, err
+	}
+	w.Attach(searchesName, data)
+	if data, err = executables(ctx, w, x, p); err != nil {
+		return nil, err
+	}
+	w.Attach(executablesName, data)
+	if err := w.Finish(x); err != nil {
+		return nil, err
+	}
+	key := r.layerKey(s.DiffID())
+	if !same {
+		key += "-once"
+	}
+	blob, err := p.Commit(key)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openLayer(s.DiffID(), blob)
+	if err != nil {
+		return nil, errors.Join(err, blob.Close())
+	}
+	return l, nil
+}
+
+// executables looks into the executables of a layer whose contents w has written.
+func executables(ctx context.Context, w *layers.Writer, x *layers.Index, written io.ReaderAt) ([]byte, error) {
+	contents, err := w.Contents(x, written)
+	if err != nil {
+		return nil, err
+	}
+	return sbom.Executables(ctx, x, func(ordinal int) (io.ReadCloser, error) {
+		c, ok := contents.Content(ordinal)
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return c, nil
+	})
+}
+
+// content opens what an entry holds. A record lacks what cataloguers are not
+// known to ask for; for such a content the layer is read once more, and all of
+// it kept until the analysis ends.
+func (r *reading) content(all []*layer) tree.Open {
+	return func(ctx context.Context, at tree.Place) (tree.Content, error) {
+		l := all[at.Layer]
+		if c, ok := l.record.Content(at.Ordinal); ok {
+			return watched{c, r, l.id}, nil
+		}
+		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
+		if l.err != nil {
+			return nil, l.err
+		}
+		c, ok := l.more.record.Content(at.Ordinal)
+		if !ok {
+			return nil, fs.ErrNotExist
+		}
+		return watched{c, r, l.id}, nil
+	}
+}
+
+// errDamaged is the error of an analysis that could not read what it had kept.
+var errDamaged = errors.New("what was kept of a layer is damaged")
+
+// watched is a content whose reader may take an error for the end of it: that the
+// record is damaged must not pass for a file without packages.
+type watched struct {
+	layers.Content
+	of    *reading
+	layer string
+}
+
+// Read reads on.
+func (w watched) Read(p []byte) (int, error) {
+	n, err := w.Content.Read(p)
+	return n, w.note(err)
+}
+
+// ReadAt reads from there.
+func (w watched) ReadAt(p []byte, at int64) (int, error) {
+	n, err := w.Content.ReadAt(p, at)
+	if at < 0 {
+		return n, err
+	}
+	return n, w.note(err)
+}
+
+func (w watched) note(err error) error {
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		w.of.mu.Lock()
+		defer w.of.mu.Unlock()
+		w.of.damaged[w.layer] = err
+	}
+	return err
+}
+
+// broken is why a record could not be read; nil where all could.
+func (r *reading) broken() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, err := range r.damaged {
+		return fmt.Errorf("layer %s: %w: %w", id, errDamaged, err)
+	}
+	return nil
+}
+
+// damage is broken, and removes such records, so that they are made again.
+func (r *reading) damage(ctx context.Context) error {
+	err := r.broken()
+	for id := range r.damaged {
+		_ = r.kept.Remove(ctx, layerKind, r.layerKey(id))
+	}
+	return err
+}
+
+// again reads a layer once more and keeps all of its contents.
+func (r *reading) again(ctx context.Context, diffID string) (l *layer, err error) {
+	err = r.img.Read(ctx, image.Reading{
+		Have: func(id string) bool { return id != diffID },
+		Layer: func(ctx context.Context, s image.Stream) error {
+			read, err := r.record(ctx, r.spill, s, layers.Options{Budget: r.newBudget(), Keep: func(string) bool { return true }},
+				func() (any, bool) { return searches{}, true })
+			if err != nil {
+				return err
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.open = append(r.open, read)
+			if read.id == diffID {
+				l = read
+			}
+			return nil
+		},
+	})
+	if err == nil && l == nil {
+		err = fmt.Errorf("layer %s was not read", diffID)
+	}
+	return l, err
+}
+
+// close closes the records, and removes what was kept for this time alone.
+func (r *reading) close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, l := range r.open {
+		errs = append(errs, l.blob.Close())
+	}
+	r.open = nil
+	return errors.Join(append(errs, r.spill.Close())...)
+}
