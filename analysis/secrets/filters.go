@@ -2,6 +2,8 @@ package secrets
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 	"regexp"
@@ -13,10 +15,12 @@ type filters struct {
 	Entropy      float64             `yaml:"entropy"`      // least entropy of a secret whose rule names none
 	Stopwords    []string            `yaml:"stopwords"`    // lower case, anywhere in a secret
 	Placeholders []string            `yaml:"placeholders"` // expressions of a whole secret
+	Published    []string            `yaml:"published"`    // fingerprints of secrets that are everybody's
 	Noise        []string            `yaml:"noise"`        // names of path sets in which no rule looks
 	PathSets     map[string]*pathSet `yaml:"paths"`
 
 	placeholder *regexp.Regexp
+	published   map[string]bool
 	noise       []*pathSet
 	sets        []*pathSet     // those that rules name
 	numbers     map[string]int // name or expression -> its place in sets
@@ -24,6 +28,7 @@ type filters struct {
 
 func (f *filters) compile() (err error) {
 	f.numbers = map[string]int{}
+	f.published = setOf(f.Published)
 	if f.placeholder, err = union(f.Placeholders); err != nil {
 		return fmt.Errorf("read placeholders: %w", err)
 	}
@@ -101,7 +106,23 @@ func (f *filters) accepts(r *rule, secret []byte) bool {
 	if containsAny(lower, r.Stopwords) || !r.Literal && f.isPlaceholder(r, lower) {
 		return false
 	}
-	return r.check == nil || r.check(secret)
+	return (r.check == nil || r.check(secret)) && !f.published[publishedAs(secret)]
+}
+
+// publishedAs is the fingerprint by which filters.yaml knows a secret: how it is
+// broken into lines and quoted makes no difference to it.
+func publishedAs(secret []byte) string {
+	var plain []byte
+	for i := 0; i < len(secret) && len(plain) < 128; i++ {
+		switch c := secret[i]; {
+		case c == '\\' && i+1 < len(secret) && bytes.IndexByte([]byte("nrt"), secret[i+1]) >= 0:
+			i++
+		case '0' <= c && c <= '9', 'a' <= c|0x20 && c|0x20 <= 'z', c == '+', c == '/':
+			plain = append(plain, c)
+		}
+	}
+	sum := sha256.Sum256(plain)
+	return hex.EncodeToString(sum[:])
 }
 
 func (f *filters) isPlaceholder(r *rule, lower []byte) bool {
