@@ -261,3 +261,26 @@ func TestMemoryIsAlwaysRight(t *testing.T) {
 		t.Errorf("%d of them were remembered", hits)
 	}
 }
+
+// kept keeps the longest entry that was written.
+type kept struct {
+	cache.Store
+	last []byte
+}
+
+func (k *kept) Create(ctx context.Context, kind string) (cache.Pending, error) {
+	p, err := k.Store.Create(ctx, kind)
+	return &copied{p, k}, err
+}
+
+type copied struct {
+	cache.Pending
+	to *kept
+}
+
+func (c *copied) Write(p []byte) (int, error) {
+	if len(p) > len(c.to.last) {
+		c.to.last = bytes.Clone(p)
+	}
+	return c.Pending.Write(p)
+}

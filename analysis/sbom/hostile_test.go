@@ -1,0 +1,248 @@
+package sbom_test
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidepole/tidepole/analysis/sbom"
+)
+
+// program is a small ELF program that Go built.
+var program = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "program-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	source := filepath.Join(dir, "main.go")
+	if err := os.WriteFile(source, []byte("package main\nfunc main() {}\n"), 0o600); err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, "program"), source)
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", errors.New(string(out))
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "program"))
+	return string(data), err
+})
+
+func goProgram(t testing.TB) string {
+	t.Helper()
+	data, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// library is a shared library of nothing but names: those it exports, those of
+// the libraries it needs, and the note on the package it belongs to.
+func library(note string, exports bool, needs ...string) string {
+	var names, symbols, dynamic, notes bytes.Buffer
+	names.WriteByte(0)
+	name := func(s string) uint32 {
+		at := names.Len()
+		names.WriteString(s + "\x00")
+		return uint32(at)
+	}
+	put := func(b *bytes.Buffer, v any) { binary.Write(b, binary.LittleEndian, v) }
+	put(&symbols, elf.Sym64{})
+	if exports {
+		put(&symbols, elf.Sym64{Name: name("run"), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: 1, Value: 1})
+	}
+	for _, n := range needs {
+		put(&dynamic, elf.Dyn64{Tag: int64(elf.DT_NEEDED), Val: uint64(name(n))})
+	}
+	put(&dynamic, elf.Dyn64{})
+	if note != "" {
+		body := note + strings.Repeat("\x00", (4-len(note)%4)%4)
+		put(&notes, []uint32{4, uint32(len(body)), 0xcafe1a7e})
+		notes.WriteString("FDO\x00" + body)
+	}
+	sections := []struct {
+		name string
+		head elf.Section64
+		data []byte
+	}{
+		{"", elf.Section64{}, nil},
+		{".dynstr", elf.Section64{Type: uint32(elf.SHT_STRTAB)}, names.Bytes()},
+		{".dynsym", elf.Section64{Type: uint32(elf.SHT_DYNSYM), Link: 1, Entsize: elf.Sym64Size}, symbols.Bytes()},
+		{".dynamic", elf.Section64{Type: uint32(elf.SHT_DYNAMIC), Link: 1, Entsize: 16}, dynamic.Bytes()},
+		{".note.package", elf.Section64{Type: uint32(elf.SHT_NOTE), Addralign: 4}, notes.Bytes()},
+		{".shstrtab", elf.Section64{Type: uint32(elf.SHT_STRTAB)}, nil},
+	}
+	var titles, data, heads, out bytes.Buffer
+	at := func() uint64 { return 64 + uint64(data.Len()) }
+	for i := range sections {
+		s := &sections[i]
+		s.head.Name = uint32(titles.Len())
+		titles.WriteString(s.name + "\x00")
+	}
+	sections[5].data = titles.Bytes()
+	for _, s := range sections {
+		s.head.Off, s.head.Size = at(), uint64(len(s.data))
+		data.Write(s.data)
+		data.Write(make([]byte, (8-data.Len()%8)%8))
+		put(&heads, s.head)
+	}
+	data.Write(make([]byte, 1024)) // syft wants to read a sector
+	put(&out, elf.Header64{
+		Ident: [16]byte{0x7f, 'E', 'L', 'F', 2, 1, 1},
+		Type:  uint16(elf.ET_DYN), Machine: uint16(elf.EM_X86_64), Version: 1, Shoff: at(), Ehsize: 64,
+		Shentsize: 64, Shnum: uint16(len(sections)), Shstrndx: 5,
+	})
+	return out.String() + data.String() + heads.String()
+}
+
+func note(name string) string {
+	return `{"type":"rpm","name":"` + name + `","version":"1.2.3","architecture":"x86_64","osCpe":"cpe:/o:fedoraproject:fedora:40"}`
+}
+
+var hostile = map[string][][]entry{
+	"a Go program":                     {distro, {{name: "usr/bin/program", mode: 0o755, body: "PROGRAM"}, {name: "usr/bin/same", kind: tar.TypeLink, link: "usr/bin/program"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}}},
+	"an executable below a link":       {{{name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "usr/bin/", kind: tar.TypeDir, mode: 0o755}}, {{name: "bin/program", mode: 0o755, body: "PROGRAM"}}},
+	"executables that are none":        {{{name: "short", body: "\x7fELF\x02\x01\x01"}, {name: "broken", body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}, {name: "pe", body: "MZ" + strings.Repeat("\x00", 58) + "\x80\x00\x00\x00" + strings.Repeat("\x00", 64) + "PE\x00\x00" + strings.Repeat("\xff", 2000)}, {name: "macho", body: "\xfe\xed\xfa\xcf" + strings.Repeat("\xff", 2000)}, {name: "fat", body: "\xca\xfe\xba\xbe\x00\x00\x00\x02" + strings.Repeat("\x01", 2000)}, {name: "cut", body: library("", true, "libm.so")[:700]}}},
+	"packages that binaries tell of":   {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
+	"binaries of a distribution":       {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
+	"a Nix store":                      {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
+	"a damaged package.json and a jar": {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
+	"the same package in many layers":  {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+}
+
+func TestHostileImagesAreSyfts(t *testing.T) {
+	for name, layers := range hostile {
+		t.Run(name, func(t *testing.T) {
+			for i := range layers {
+				for j := range layers[i] {
+					if layers[i][j].body == "PROGRAM" {
+						layers[i][j].body = goProgram(t)
+					}
+				}
+			}
+			img := imageOf(t, layers...)
+			want := theirs(t, img)
+			m := newMemory(t)
+			for range 2 { // the second time, from memory
+				if got := open(t, img).streamed(t, m); got != want {
+					t.Errorf("differs from syft's own\n got: %s\nwant: %s", around(got, want), around(want, got))
+				}
+			}
+			switch name {
+			case "packages that binaries tell of":
+				if !strings.Contains(want, `"dependency-of"`) {
+					t.Error("the test has no dependencies")
+				}
+			case "executables that are none":
+				if !strings.Contains(want, "file-executable-cataloger: ") {
+					t.Error("the test has nothing that syft fails at")
+				}
+			}
+		})
+	}
+}
+
+func TestGapsOfStreamedDocuments(t *testing.T) {
+	o := open(t, imageOf(t, []entry{{name: "a", body: "1"}}, []entry{{name: "b", body: "2"}}))
+	at := o.source.Layers[0].DiffID
+	gap := func(path, reason string) sbom.Gap { return sbom.Gap{Path: path, Layer: at, Reason: reason} }
+	text := o.streamed(t, nil, gap("/a", "one"), gap("/gone", "two"), gap("/a", "two"), gap("/gone", "one"), gap("/a", "one"), gap("/0", "one"), gap("/0", "two"))
+	if strings.Count(text, `"unknowns":["one","two"]`) != 3 {
+		t.Error(text)
+	}
+	var order []int
+	for _, p := range []string{`"/0"`, `"/a"`, `"/gone"`, `"/b"`} {
+		order = append(order, strings.Index(text, `{"path":`+p))
+	}
+	for i := range order[1:] {
+		if order[i] < 0 || order[i] > order[i+1] {
+			t.Errorf("places %v in %s", order, text)
+		}
+	}
+}
+
+func TestWriteEndsWithItsContext(t *testing.T) {
+	o := open(t, imageOf(t, base))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	c, err := sbom.Catalog(ctx, o.resolver, o.source, newMemory(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("the user pressed a key")
+	cancel(why)
+	many := &repeated{o, 5000}
+	if err := c.Write(ctx, &bytes.Buffer{}, sbom.Tool{}, many); !errors.Is(err, why) {
+		t.Errorf("write: %v", err)
+	}
+	if _, err := sbom.Catalog(ctx, o.resolver, o.source, newMemory(t)); !errors.Is(err, why) {
+		t.Errorf("catalog: %v", err)
+	}
+}
+
+// repeated is one file at many paths.
+type repeated struct {
+	*opened
+	count int
+}
+
+func (r *repeated) Len() int { return r.count }
+func (r *repeated) At(n int) (string, []byte) {
+	return r.places[0].FileSystemID, []byte("/" + strings.Repeat("x", n))
+}
+func (r *repeated) Row(int) sbom.Row { return r.rows[0] }
+
+func FuzzEntry(f *testing.F) {
+	m := newMemory(f)
+	store := &kept{Store: m.Store}
+	m.Store = store
+	open(f, imageOf(f, base)).streamed(f, m)
+	if len(store.last) < 100 {
+		f.Fatal("nothing was remembered")
+	}
+	f.Add(store.last[:len(store.last)-32])
+	f.Add([]byte("tidepole catalogue 1\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if again, err := sbom.ParseEntry(sbom.SignEntry(data)); err == nil {
+			if _, err := sbom.ParseEntry(again); err != nil {
+				t.Error(err)
+			}
+		}
+		sbom.CutTrace(data)
+		sbom.ReadExecutables(data)
+	})
+	runtime.KeepAlive(m)
+}
+
+func TestEntriesAreReadBack(t *testing.T) {
+	m := newMemory(t)
+	store := &kept{Store: m.Store}
+	m.Store = store
+	o := open(t, imageOf(t, base))
+	o.streamed(t, m)
+	entry := store.last
+	again, err := sbom.ParseEntry(entry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(entry, again); diff != "" {
+		t.Error("it is another when it is written again")
+	}
+	for n := range entry {
+		if _, err := sbom.ParseEntry(entry[:n]); err == nil {
+			t.Fatalf("the first %d bytes are an entry", n)
+		}
+	}
+}
