@@ -83,9 +83,17 @@ func legacy(t testing.TB, img v1.Image) string {
 	var entries []entry
 	var layers []string
 	at := map[string]string{}
+	stack, parent := "", ""
 	for i, data := range contents(t, img) {
-		name := strings.Repeat(string(rune('a'+i)), 64) + "/layer.tar"
+		stack = strings.TrimPrefix(stack+" "+diffIDs(t, img)[i], " ")
+		if i > 0 {
+			stack = digests([][]byte{[]byte(stack)})[0]
+		}
+		folder, about := legacyFolder(t, stack, parent)
+		parent = folder
+		name := folder + "/layer.tar"
 		layers = append(layers, name)
+		entries = append(entries, entry{name: folder + "/json", content: about})
 		if first, ok := at[string(data)]; ok {
 			entries = append(entries, entry{name: name, link: "../" + first, kind: tar.TypeSymlink})
 			continue
@@ -95,6 +103,30 @@ func legacy(t testing.TB, img v1.Image) string {
 	}
 	entries = append(entries, entry{name: id.Hex + ".json", content: string(config)})
 	return archive(t, append(entries, savedAs(t, id.Hex+".json", []string{"app:1"}, layers...))...)
+}
+
+// legacyFolder is what such a Docker calls the folder of a layer, and writes
+// about it into a file there. stack is the digest of the layers up to this one.
+func legacyFolder(t testing.TB, stack, parent string) (name, about string) {
+	t.Helper()
+	says := map[string]any{"created": "1970-01-01T00:00:00Z", "container_config": map[string]any{"Cmd": []string{"<sh>"}}, "layer_id": stack}
+	if parent != "" {
+		says["parent"] = "sha256:" + parent
+	}
+	data, err := json.Marshal(says)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name = strings.TrimPrefix(digests([][]byte{data})[0], "sha256:")
+	delete(says, "layer_id")
+	says["id"], says["os"] = name, "linux"
+	if parent != "" {
+		says["parent"] = parent
+	}
+	if data, err = json.Marshal(says); err != nil {
+		t.Fatal(err)
+	}
+	return name, string(data)
 }
 
 func TestLegacyDockerArchive(t *testing.T) {

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	moby "github.com/moby/moby/client"
+
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
 )
@@ -67,6 +70,53 @@ func BenchmarkLayer(b *testing.B) {
 			})
 		})
 	}
+}
+
+// BenchmarkDaemon has a real daemon save an image of two layers, and reads it.
+func BenchmarkDaemon(b *testing.B) {
+	raw := benchTar(b)
+	img := imagetest.FromLayers(b, imagetest.RawLayer(b, raw, imagetest.Plain),
+		imagetest.RawLayer(b, imagetest.Layer{"copy.tar": {Content: string(raw)}}.Tar(b), imagetest.Plain))
+	for name, in := range map[string]func(testing.TB, v1.Image) image.Request{"docker": inDocker, "podman": inPodman} {
+		b.Run(name, func(b *testing.B) {
+			req := in(b, img)
+			host := req.Options.Docker.Host + req.Options.Podman.Host
+			b.Run("save", func(b *testing.B) {
+				measured(b, func() { b.SetBytes(save(b, host, req.Reference)) })
+			})
+			b.Run("read", func(b *testing.B) {
+				req.Streamed = true
+				measured(b, func() {
+					err := open(b, req).Read(b.Context(), image.Reading{Layer: func(_ context.Context, l image.Stream) error {
+						_, err := io.Copy(sha256.New(), l)
+						return err
+					}})
+					if err != nil {
+						b.Fatal(err)
+					}
+				})
+			})
+		})
+	}
+}
+
+// save has a daemon save an image, and tells how long the archive is.
+func save(b *testing.B, host, ref string) int64 {
+	api, err := moby.New(moby.WithHost(host))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer api.Close()
+	archive, err := api.ImageSave(b.Context(), []string{ref})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer archive.Close()
+	n, err := io.Copy(io.Discard, archive)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
 }
 
 // measured tells the processor time as well.

@@ -42,8 +42,8 @@ var conformance = []struct {
 	{"docker-archive", false, func(t *testing.T, img v1.Image) image.Request {
 		return request(t, "docker-archive", imagetest.DockerArchive(t, map[string]v1.Image{"app:1": img}))
 	}},
-	{"docker", false, inDocker},
-	{"podman", false, inPodman},
+	{"docker", false, func(t *testing.T, img v1.Image) image.Request { return inDocker(t, img) }},
+	{"podman", false, func(t *testing.T, img v1.Image) image.Request { return inPodman(t, img) }},
 }
 
 func TestConformance(t *testing.T) {

@@ -28,7 +28,7 @@ const (
 )
 
 // wants skips the test where the machine does not offer what it needs.
-func wants(t *testing.T, variable string) string {
+func wants(t testing.TB, variable string) string {
 	t.Helper()
 	value := os.Getenv(variable)
 	if value == "" {
@@ -37,14 +37,14 @@ func wants(t *testing.T, variable string) string {
 	return value
 }
 
-func inDocker(t *testing.T, img v1.Image) image.Request {
+func inDocker(t testing.TB, img v1.Image) image.Request {
 	req := request(t, "docker", "tidepole.test/app:1")
 	req.Options.Docker.Host = wants(t, dockerHost)
 	load(t, req.Options.Docker.Host, req.Reference, img)
 	return req
 }
 
-func inPodman(t *testing.T, img v1.Image) image.Request {
+func inPodman(t testing.TB, img v1.Image) image.Request {
 	req := request(t, "podman", "tidepole.test/app:1")
 	req.Options.Podman.Host = wants(t, podmanHost)
 	load(t, req.Options.Podman.Host, req.Reference, img)
@@ -52,7 +52,7 @@ func inPodman(t *testing.T, img v1.Image) image.Request {
 }
 
 // load has a daemon load an image, and remove it after the test.
-func load(t *testing.T, host, tag string, img v1.Image) {
+func load(t testing.TB, host, tag string, img v1.Image) {
 	t.Helper()
 	api, err := moby.New(moby.WithHost(host))
 	if err != nil {
@@ -78,7 +78,7 @@ func load(t *testing.T, host, tag string, img v1.Image) {
 }
 
 // unload removes an image from a daemon, if it is there.
-func unload(t *testing.T, api *moby.Client, tag string) {
+func unload(t testing.TB, api *moby.Client, tag string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := api.ImageRemove(ctx, tag, moby.ImageRemoveOptions{Force: true, PruneChildren: true}); err != nil {

@@ -26,7 +26,10 @@ type export struct {
 	pass   *pass
 	limits Limits
 	report func(n int64, done bool)
-	names  map[string]v1.Hash // diff IDs expected, by what files are called that hold them
+
+	diffIDs []string           // expected
+	names   map[string]v1.Hash // the same, by what files are called that hold them
+	chain   []string           // see chain
 
 	files  map[string]exported
 	held   int64
@@ -78,7 +81,7 @@ func (p *pass) exported(ctx context.Context, expected []string, open func(contex
 func (p *pass) newExport(expected []string) *export {
 	v := p.visit
 	x := &export{
-		pass: p, limits: v.Options.Limits, names: map[string]v1.Hash{}, files: map[string]exported{},
+		pass: p, limits: v.Options.Limits, diffIDs: expected, chain: chain(expected), names: map[string]v1.Hash{}, files: map[string]exported{},
 		budget: newBudget(v.Options.Limits.MaxImageBytes, v.Options.Limits.MaxLayers), slots: make(chan struct{}, p.AtOnce),
 		report: func(n int64, done bool) { v.report(Progress{Stage: "pull", Done: n, Finished: done}) },
 	}
@@ -294,7 +297,7 @@ func (x *export) expected(name string) (v1.Hash, bool) {
 			return h, true
 		}
 	}
-	return v1.Hash{}, false
+	return x.legacy(name)
 }
 
 // arriving is a file of an export while it comes.

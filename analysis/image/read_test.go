@@ -180,6 +180,9 @@ func TestRead(t *testing.T) {
 			want[diffIDs(t, img)[i]] = digest
 		}
 		for i, c := range reads {
+			if c.source == "docker" && i < len(conformance) && len(s.Layers) == 0 {
+				continue // the daemon cannot save it
+			}
 			if real := i < len(conformance) && (c.source == "docker" || c.source == "podman"); real && s.Compression == imagetest.Zstd {
 				continue // daemons of today's distributions do not load it
 			}
@@ -224,16 +227,13 @@ func TestLayersThatAreHadAreNotRead(t *testing.T) {
 	img := imagetest.New(t, spec())
 	ids := diffIDs(t, img)
 	for i, c := range reads {
-		if i < len(conformance) && (c.source == "docker" || c.source == "podman" || c.source == "containerd") {
-			continue // see TestRead
-		}
 		t.Run(fmt.Sprintf("%d/%s", i, c.source), func(t *testing.T) {
 			req := c.offer(t, img)
 			whole := open(t, req)
 			req.Streamed, req.Options.TempDir = true, t.TempDir()
 			got := open(t, req)
 			layers := read(t, got, having(ids[0], ids[2]))
-			if c.source != "docker" || i == len(conformance)+1 { // the one whose archive names the layers
+			if i <= len(conformance)+1 { // those whose archives tell the layers apart by their names
 				same(t, "read", slices.Collect(maps.Keys(layers)), ids[1:2])
 			}
 			same(t, "identity", got.Identity, whole.Identity)
