@@ -68,3 +68,10 @@ func processorTime() time.Duration {
 func BenchmarkHostile(b *testing.B) {
 	benchmark(b, "/app/server.conf", []byte(hostile(strings.Repeat("A1b2", 10))))
 }
+
+// BenchmarkNew is what a command that analyses pays at its start.
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		matcher(b, secrets.Options{})
+	}
+}

@@ -177,20 +177,23 @@ func (w *walk) window(at span) {
 // edge of it cut off. cut is where one begins that its end did; -1 is none.
 func (w *walk) try(at span, from int) (cut int) {
 	w.f.handed += at.end - at.start
-	found := w.r.matches(w.s.text[at.start:at.end], at.start, maxTries-w.state.tries)
+	text, cut := w.s.text[at.start:at.end], -1
+	re, _ := w.r.expression()
+	found := re.FindAllIndex(text, maxTries-w.state.tries)
 	if w.state.tries += len(found); w.state.tries >= maxTries {
 		w.state.cut = true
 	}
-	open := at.end < len(w.s.text) || !w.s.whole
-	for _, m := range found {
-		switch {
-		case m.whole.end == at.end && open:
-			return m.whole.start
-		case m.whole.start > at.start && m.whole.start >= from, at.start == 0:
+	n := len(found)
+	if n > 0 && found[n-1][1] == len(text) && (at.end < len(w.s.text) || !w.s.whole) {
+		n--
+		cut = at.start + found[n][0]
+	}
+	for _, m := range w.r.matches(text, at.start, n) {
+		if m.whole.start > at.start && m.whole.start >= from || at.start == 0 {
 			w.keep(m.part)
 		}
 	}
-	return -1
+	return cut
 }
 
 // keep adds a finding, unless the stretch before had it too.
@@ -211,16 +214,15 @@ func (w *walk) keep(part span) {
 // match is where an expression matched, and the part of it to report.
 type match struct{ whole, part span }
 
+// matches are the first matches in text, at most limit; text begins at base.
+// To tell a group's place takes several times as long as to tell the match's,
+// and longer the longer that is: ask only for what is needed.
 func (r *rule) matches(text []byte, base, limit int) []match {
+	if limit == 0 {
+		return nil
+	}
 	re, group := r.expression()
 	var out []match
-	if group == 0 {
-		for _, at := range re.FindAllIndex(text, limit) {
-			whole := span{base + at[0], base + at[1]}
-			out = append(out, match{whole, whole})
-		}
-		return out
-	}
 	for _, at := range re.FindAllSubmatchIndex(text, limit) {
 		m := match{whole: span{base + at[0], base + at[1]}}
 		m.part = m.whole
