@@ -85,6 +85,14 @@ func TestBadInput(t *testing.T) {
 				t.Fatal("it was opened")
 			}
 			nothingLeft(t, kept)
+			req.Streamed = true
+			if img, streamed := image.Open(t.Context(), req); streamed == nil {
+				img.Close()
+				t.Error("it was opened to be streamed")
+			} else if req.Options.TempDir == kept.Options.TempDir {
+				same(t, "error where it is streamed", streamed.Error(), err.Error())
+			}
+			nothingLeft(t, kept)
 			same(t, "kind", fault.Of(err), c.kind)
 			if want, ok := otherSource[c.name]; ok && !strings.Contains(fault.Hint(err), want) {
 				t.Errorf("the hint %q does not name %s", fault.Hint(err), want)
@@ -115,6 +123,8 @@ func TestBombIsStopped(t *testing.T) {
 		req := request(t, "docker-archive", imagetest.DockerArchive(t, map[string]v1.Image{"app:1": zeros}))
 		set(&req)
 		same(t, "kind", fault.Of(refuse(t, req)), fault.TooLarge)
+		req.Streamed = true
+		same(t, "kind where it is streamed", fault.Of(failToRead(t, req, image.Reading{})), fault.TooLarge)
 	})
 	t.Run("in a packed archive", func(t *testing.T) {
 		req := request(t, "oci-archive", packed(t, archive(t, entry{name: "zeros", content: string(make([]byte, 66<<20))})))

@@ -16,6 +16,14 @@
 // and layers once more, unpacked, against the configuration. Reading is bounded
 // by Limits and ends with the context.
 //
+// # Reading
+//
+// Image.Read has every layer read once, several at a time, and verified on the
+// way. It needs a few MiB for a layer in flight however large the image is, and
+// writes nothing to the disk: a daemon's image is read while the daemon exports
+// it. Only an archive that is packed as a whole is unpacked into a private folder
+// first, for what lies at its end tells what its layers are.
+//
 // # Identity
 //
 // An image's digest is that of its manifest, where it has one. The archives of

@@ -18,7 +18,7 @@ import (
 // Reading is how Image.Read goes about it.
 type Reading struct {
 	// AtOnce is how many layers are read at the same time; 0 is as many as there
-	// are processors. Each takes up to 3 MiB, and the window of zstd.
+	// are processors. Each takes up to 2 MiB, and the window of zstd.
 	AtOnce int
 
 	// Have tells which layers need not be read; nil: none. A layer that it has is
