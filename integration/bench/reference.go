@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"os"
+)
+
+// reference makes the reference image: the recipe's layers, and an
+// application's own files on top.
+func (s store) reference(ctx context.Context, program string) (image, error) {
+	return s.image(reference, func(blobs string) ([]layer, error) {
+		kitchen := s.path("kitchen")
+		uppers, err := cook(ctx, kitchen, program)
+		if err != nil {
+			return nil, err
+		}
+		var layers []layer
+		for i, upper := range uppers {
+			l, err := makeLayer(blobs, steps[i], func(w *layerWriter) error {
+				if err := writeDiff(w, upper); err != nil || i != len(uppers)-1 {
+					return err
+				}
+				_, below, _ := plant()
+				return writeFiles(w, below)
+			})
+			if err != nil {
+				return nil, err
+			}
+			layers = append(layers, l)
+		}
+		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, referenceSource) })
+		if err != nil {
+			return nil, err
+		}
+		return append(layers, top), os.RemoveAll(kitchen)
+	})
+}
+
+// topChanged is the reference image with other source files in its topmost layer.
+func (s store) topChanged(from image) (image, error) {
+	return s.retop(topChanged, from, changedSource)
+}
+
+// topProgram is the reference image with another Go program in its topmost layer.
+func (s store) topProgram(from image, program string) (image, error) {
+	data, err := os.ReadFile(program)
+	if err != nil {
+		return image{}, err
+	}
+	return s.retop(topProgram, from, referenceSource, file{"srv/app/bin/agent", 0o755, data})
+}
+
+func (s store) retop(name string, from image, seed int64, more ...file) (image, error) {
+	return s.image(name, func(blobs string) ([]layer, error) {
+		kept := from.Layers[:len(from.Layers)-1]
+		for _, l := range kept {
+			if err := adopt(blobs, from, l); err != nil {
+				return nil, err
+			}
+		}
+		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, seed, more...) })
+		if err != nil {
+			return nil, err
+		}
+		return append(append([]layer{}, kept...), top), nil
+	})
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// store keeps the bench's images and tools in the user's cache folder.
+type store struct{ dir string }
+
+func openStore() (store, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return store{}, err
+	}
+	s := store{filepath.Join(cache, "tidepole-bench")}
+	return s, os.MkdirAll(s.dir, 0o755)
+}
+
+func (s store) path(name ...string) string {
+	return filepath.Join(append([]string{s.dir}, name...)...)
+}
+
+// image opens an image that is there, or makes it: fill writes its layers
+// below the folder of blobs that it is given.
+func (s store) image(name string, fill func(blobs string) ([]layer, error)) (image, error) {
+	i := image{Name: name, dir: s.path("images", name)}
+	if kept, err := i.read(); err == nil && kept.Maker == maker() {
+		return kept, nil
+	}
+	say("image %s: making it", name)
+	if err := os.RemoveAll(i.dir); err != nil {
+		return i, err
+	}
+	i.Maker = maker()
+	var err error
+	if i.Layers, err = fill(i.blobs()); err == nil {
+		err = i.complete()
+	}
+	if err != nil {
+		return i, fmt.Errorf("image %s: %w", name, err)
+	}
+	return i, nil
+}
+
+// makerVersion is to be raised when images are made in another way.
+const makerVersion = "1"
+
+// maker is a digest of what decides how images are made: one that was made
+// otherwise is made anew.
+func maker() string {
+	h := sha256.New()
+	fmt.Fprintln(h, makerVersion)
+	names, _ := fs.Glob(recipe, "recipe/*")
+	for _, name := range names {
+		data, _ := recipe.ReadFile(name)
+		fmt.Fprintf(h, "%s %q\n", name, data)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// read reads what is kept of an image.
+func (i image) read() (image, error) {
+	data, err := os.ReadFile(i.facts())
+	if err != nil {
+		return i, err
+	}
+	return i, json.Unmarshal(data, &i)
+}
+
+// adopt gives an image a layer of another, without copying it.
+func adopt(blobs string, from image, l layer) error {
+	if err := os.MkdirAll(blobs, 0o755); err != nil {
+		return err
+	}
+	err := os.Link(blobPath(from.blobs(), l.Digest), blobPath(blobs, l.Digest))
+	if errors.Is(err, os.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+// writeFileBy writes a file by way of another name, so that it is there whole
+// or not at all.
+func writeFileBy(name string, fill func(io.Writer) error) error {
+	partial := name + ".partial"
+	f, err := os.Create(partial)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriterSize(f, 1<<18)
+	if err := errors.Join(fill(b), b.Flush(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(partial))
+	}
+	return os.Rename(partial, name)
+}
+
+func writeJSON(name string, v any) error {
+	return writeFileBy(name, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(v)
+	})
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
