@@ -156,16 +156,8 @@ type buckets struct {
 
 // half is a set of pairs and how often one of them is to be expected.
 type half struct {
-	pairs map[uint16]bool
+	pairs [1 << 16]bool
 	share float64
-}
-
-func newBuckets() *buckets {
-	b := &buckets{}
-	for i := range b.begins {
-		b.begins[i].pairs, b.ends[i].pairs = map[uint16]bool{}, map[uint16]bool{}
-	}
-	return b
 }
 
 // fill writes the table of an index.
@@ -179,11 +171,13 @@ func (b *buckets) fill(table *[1 << 16]uint16) {
 		b.ends[i].add(p, 2)
 	}
 	for i := range b.begins {
-		for pair := range b.begins[i].pairs {
-			table[pair] |= 1 << i
-		}
-		for pair := range b.ends[i].pairs {
-			table[pair] |= 0x100 << i
+		for pair := range table {
+			if b.begins[i].pairs[pair] {
+				table[pair] |= 1 << i
+			}
+			if b.ends[i].pairs[pair] {
+				table[pair] |= 0x100 << i
+			}
 		}
 	}
 }
@@ -195,7 +189,7 @@ func (b *buckets) choose(p piece) int {
 	}
 	best, least := 0, 2.0
 	for i := range longBuckets {
-		x, y := b.begins[i], b.ends[i]
+		x, y := &b.begins[i], &b.ends[i]
 		added := (x.share+x.more(p, 0))*(y.share+y.more(p, 2)) - x.share*y.share
 		if added < least {
 			best, least = i, added
@@ -205,7 +199,7 @@ func (b *buckets) choose(p piece) int {
 }
 
 // more is the share that the piece's half at i would add.
-func (h half) more(p piece, i int) (sum float64) {
+func (h *half) more(p piece, i int) (sum float64) {
 	for _, a := range []byte(p.bytes[i]) {
 		for _, b := range []byte(p.bytes[i+1]) {
 			if !h.pairs[uint16(a)|uint16(b)<<8] {

@@ -49,7 +49,7 @@ const (
 func newIndex(rules []*rule) *index {
 	ix := &index{pairs: new([1 << 16]uint16), maybe: new([1 << 10]uint64), anchors: map[uint64][]anchor{}}
 	ix.keywords = keywordsOf(rules)
-	b := newBuckets()
+	b := &buckets{}
 	for i, k := range ix.keywords {
 		for _, at := range k.places() {
 			p := pieceOf(k, at)
