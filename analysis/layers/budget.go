@@ -105,7 +105,7 @@ func (b *Budget) spendSparse(size int64) error {
 // tooLarge names the limit that was passed, and the flag that raises it.
 func tooLarge(limit, format string, args ...any) error {
 	return fault.New(fault.TooLarge, format+" (limit "+limit+")", args...).
-		WithHint("raise it with --limits.%s if the image can be trusted", limit)
+		WithHint("raise it with --max-%s if the image can be trusted", limit)
 }
 
 // isSparse tells whether an entry's bytes are kept without its holes.

@@ -492,7 +492,7 @@ func TestTooManyPaths(t *testing.T) {
 	for name, headers := range map[string][]header{"deep": deep[:1], "flat": flat} {
 		_, err := readTar(t.Context(), tarOf(t, headers...), layers.Options{Budget: layers.NewBudget(layers.Limits{Entries: 100})})
 		if fault.Of(err) != fault.TooLarge || !strings.Contains(err.Error(), "more than 100 paths (limit entries)") ||
-			!strings.Contains(fault.Hint(err), "--limits.entries") {
+			!strings.Contains(fault.Hint(err), "--max-entries") {
 			t.Errorf("%s: error is %v (%s)", name, err, fault.Hint(err))
 		}
 	}
@@ -549,7 +549,7 @@ func TestSparseFiles(t *testing.T) {
 	})
 	t.Run("larger than any disk", func(t *testing.T) {
 		_, err := readTar(t.Context(), sparse(t, "text", 1<<60), layers.Options{})
-		if fault.Of(err) != fault.TooLarge || !strings.Contains(err.Error(), "sparse") || !strings.Contains(fault.Hint(err), "--limits.image-bytes") {
+		if fault.Of(err) != fault.TooLarge || !strings.Contains(err.Error(), "sparse") || !strings.Contains(fault.Hint(err), "--max-image-bytes") {
 			t.Errorf("error is %v", err)
 		}
 	})
