@@ -93,7 +93,7 @@ func (o Options) stage(name string, finished bool) {
 
 // withHint makes a full disk a fault that says where.
 func withHint(err error, dir string) error {
-	if !errors.Is(err, syscall.ENOSPC) {
+	if !errors.Is(err, syscall.ENOSPC) || fault.Hint(err) != "" {
 		return err
 	}
 	if dir == "" {

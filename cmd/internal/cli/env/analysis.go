@@ -80,9 +80,6 @@ func (a *Analysis) Register(fs *pflag.FlagSet) {
 	fs.Int64Var(&a.ContentSize, "content-search.skip-files-above-size", 1<<20, "bytes above which a file is not searched for patterns")
 	fs.StringSliceVar(&a.Globs, "file-contents.globs", []string{"/etc/passwd"}, "paths of files to keep whole")
 	fs.Int64Var(&a.GlobSize, "file-contents.skip-files-above-size", 1<<20, "bytes above which a file is not kept")
-	fs.Int64Var(&a.ImageBytes, "limits.image-bytes", 0, "bytes that all layers of an image may unpack to (default 64 GiB)")
-	fs.IntVar(&a.Layers, "limits.layers", 0, "layers that an image may have (default 1000)")
-	fs.IntVar(&a.Entries, "limits.entries", 0, "paths that all layers of an image may have together (default 8,000,000)")
 	config.Bytes(fs, &a.Cache.MaxBytes, "cache.max-size", cache.DefaultMaxBytes, "what the cache may take on disk, as in 10GiB; 0 is no cache")
 	fs.StringVar(&r.Authority, "registry.authority", "", "registry that the other registry settings are for, as in localhost:5000")
 	fs.StringVar(&r.Username, "registry.username", "", "user of that registry")
@@ -99,6 +96,20 @@ func (a *Analysis) Register(fs *pflag.FlagSet) {
 	config.Secret(fs, "registry.password")
 	config.Secret(fs, "registry.token")
 }
+
+// RegisterHere adds the flags of a command that analyses.
+func (a *Analysis) RegisterHere(fs *pflag.FlagSet) {
+	a.Cache.register(fs)
+	config.Bytes(fs, &a.ImageBytes, "max-image-bytes", 64<<30, "what all layers of an image may unpack to, as in 100GiB")
+	fs.IntVar(&a.Entries, "max-entries", 8_000_000, "paths that all layers of an image may have together")
+	fs.IntVar(&a.Layers, "max-layers", 1000, "layers that an image may have")
+	config.Key(fs, "max-image-bytes", "limits.image-bytes")
+	config.Key(fs, "max-entries", "limits.entries")
+	config.Key(fs, "max-layers", "limits.layers")
+}
+
+// HereFlags are the flags of RegisterHere.
+var HereFlags = []string{"no-cache", "cache-dir", "max-image-bytes", "max-entries", "max-layers"}
 
 // Registries are the one of the environment and those of the file.
 func (e *Env) Registries() ([]Registry, error) {

@@ -13,8 +13,8 @@ type Cache struct {
 	MaxBytes int64  // 0: nothing is kept
 }
 
-// RegisterUse adds the flags of a command that analyses.
-func (c *Cache) RegisterUse(fs *pflag.FlagSet) {
+// register adds the flags of a command that analyses.
+func (c *Cache) register(fs *pflag.FlagSet) {
 	fs.BoolVar(&c.Off, "no-cache", false, "compute everything anew, and keep nothing for the next time")
 	config.Key(fs, "no-cache", "no-cache")
 	c.RegisterDir(fs)
@@ -25,6 +25,3 @@ func (c *Cache) RegisterDir(fs *pflag.FlagSet) {
 	fs.StringVar(&c.Dir, "cache-dir", "", "`DIR` of the cache of analysed layers (default: tidepole in the user's cache folder)")
 	config.Key(fs, "cache-dir", "cache.dir")
 }
-
-// CacheFlags are the flags of RegisterUse.
-var CacheFlags = []string{"no-cache", "cache-dir"}

@@ -45,7 +45,7 @@ func add(e *env.Env) *cobra.Command {
 		Use: "add IMAGE", Short: "Analyse an image and keep its evidence", Args: cobra.ExactArgs(1),
 		Long: addHelp + strings.Join(engine.SourceNames(), ", ") + ".",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := engine.OnlyWith(cmd.Flags(), "--from", o.target.From != "", env.CacheFlags...); err != nil {
+			if err := engine.OnlyWith(cmd.Flags(), "--from", o.target.From != "", env.HereFlags...); err != nil {
 				return err
 			}
 			return runAdd(cmd.Context(), e, o, args[0])
@@ -58,7 +58,7 @@ func add(e *env.Env) *cobra.Command {
 	config.Key(fs, "force", "image.add.force")
 	config.Key(fs, "no-auto-subscribe", "image.no-auto-subscribe")
 	o.wait.register(fs)
-	e.Analysis.Cache.RegisterUse(fs)
+	e.Analysis.RegisterHere(fs)
 	output.Flag(cmd, &e.Global.Format, formats...)
 	return cmd
 }

@@ -35,7 +35,7 @@ func analyze(e *env.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return runAnalyze(cmd.Context(), e, o, args[0]) },
 	}
 	o.target.Register(cmd.Flags(), fromUsage)
-	e.Analysis.Cache.RegisterUse(cmd.Flags())
+	e.Analysis.RegisterHere(cmd.Flags())
 	cmd.Flags().StringVarP(&o.file.Path, "output", "o", "", "`FILE` to write the evidence to; - is standard output")
 	cmd.Flags().BoolVar(&o.file.Overwrite, "overwrite", false, "replace FILE if it is there")
 	config.Key(cmd.Flags(), "output", "image.analyze.output")

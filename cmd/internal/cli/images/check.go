@@ -30,7 +30,7 @@ The exit code is 0 whatever the verdict, unless --fail-based-on-results,
 --require-complete or --max-db-age is given; see "tidepole help exit-codes".`
 
 // localFlags say how an image is analysed and matched in this process.
-var localFlags = append([]string{"from", "platform", "dockerfile", "annotation", "db", "vulndb-url"}, env.CacheFlags...)
+var localFlags = append([]string{"from", "platform", "dockerfile", "annotation", "db", "vulndb-url"}, env.HereFlags...)
 
 type checkOptions struct {
 	detail   bool
@@ -74,7 +74,7 @@ func check(e *env.Env) *cobra.Command {
 	fs.BoolVar(&o.local, "local", false, "analyse and judge in this process, without a server")
 	o.target.RegisterLong(fs, fromUsage+" (with --local)")
 	o.database.Register(fs)
-	e.Analysis.Cache.RegisterUse(fs)
+	e.Analysis.RegisterHere(fs)
 	for flag, key := range map[string]string{
 		"detail": "image.check.detail", "history": "image.check.history", "policy": "image.check.policy", "tag": "image.check.tag",
 		"fail-based-on-results": "fail-based-on-results", "exit-code": "image.check.exit-code",

@@ -48,7 +48,7 @@ func Command(e *env.Env) *cobra.Command {
 	config.Duration(fs, &o.vulndbEvery, "vulndb-update", 0, "how often to download the newest vulnerability database, at the start too; 0 is never")
 	config.Duration(fs, &o.grace, "grace", 10*time.Second, "how long running work may go on when the server is to end")
 	fs.StringVar(&o.readyFile, "ready-file", "", "`FILE` to write the server's URL to, once it listens")
-	e.Analysis.Cache.RegisterUse(fs)
+	e.Analysis.RegisterHere(fs)
 	for flag, key := range map[string]string{
 		"data": "data", "listen": "serve.listen", "workers": "serve.workers", "admin-password-file": "admin-password-file",
 		"tls-cert": "serve.tls-cert", "tls-key": "serve.tls-key", "vulndb-url": "vulndb.url",
