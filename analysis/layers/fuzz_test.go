@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
 	"runtime"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ func FuzzRead(f *testing.F) {
 	f.Add(sparse(f, "text", 5000))
 	f.Add(sparse(f, "text", 1<<30)[:1000])
 	f.Add([]byte("text"))
+	for _, name := range []string{".", "./", "/", "..", "./../a", ".//a", "//a", "a//b", "a/./b", "a/..", "a/.b", "..a/...", "./a/"} {
+		f.Add(tarOf(f, link(tar.TypeDir, name, "")))
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = bytes.Clone(data)
 		mend(data)
@@ -42,7 +46,7 @@ func FuzzRead(f *testing.F) {
 		for n := range x.Len() {
 			h, err := tr.Next()
 			e := x.Entry(n)
-			if err != nil || e.Type != h.Typeflag || e.Size != h.Size || e.Link != h.Linkname {
+			if err != nil || e.Type != h.Typeflag || e.Size != h.Size || e.Link != h.Linkname || e.Path != path.Clean("/"+h.Name) {
 				t.Fatalf("entry %d is %+v, want %+v (%v)", n, e, h, err)
 			}
 			body := make([]byte, min(e.Size, 64<<20))

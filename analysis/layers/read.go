@@ -270,7 +270,7 @@ func mimeOf(head []byte) string {
 
 // clean is path.Clean("/"+name), for the most part without its work.
 func clean(name string) string {
-	name = strings.TrimSuffix(name, "/")
+	name = strings.TrimSuffix(strings.TrimPrefix(name, "./"), "/")
 	start := 0 // of an element
 	for i := 0; i <= len(name); i++ {
 		if i < len(name) && name[i] != '/' {
