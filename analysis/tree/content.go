@@ -4,7 +4,6 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"io"
 	"io/fs"
 
 	stereofile "github.com/anchore/stereoscope/pkg/file"
@@ -13,11 +12,7 @@ import (
 )
 
 // Content is what a file holds.
-type Content interface {
-	io.ReadCloser
-	io.ReaderAt
-	io.Seeker
-}
+type Content = layers.Content
 
 // headerOnly says whether a tar has no content for entries with that type flag.
 func headerOnly(flag byte) bool {

@@ -3,6 +3,7 @@ package tree
 import (
 	"bytes"
 	"hash/maphash"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -44,6 +45,13 @@ func newDrafts(layers []Layer, text *[]byte, paths int) *drafts {
 		layers: layers, text: text, slots: make([]int32, size),
 		nodes: append(make([]draft, 0, paths+1), draft{parent: 0, first: none, next: none, own: none, base: none}),
 		links: map[int32]Place{}, bases: map[int32]Place{},
+	}
+}
+
+func (d *drafts) clone() *drafts {
+	return &drafts{
+		layers: d.layers, text: d.text, nodes: slices.Clone(d.nodes), slots: slices.Clone(d.slots), taken: d.taken,
+		links: maps.Clone(d.links), bases: maps.Clone(d.bases),
 	}
 }
 

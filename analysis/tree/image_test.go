@@ -4,9 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"io"
-	"path"
 	"testing"
 	"time"
 
@@ -118,25 +116,28 @@ func theirs(t testing.TB, tars [][]byte, os string) (file.Resolver, error) {
 func mine(t testing.TB, tars [][]byte, options ...tree.Option) (*tree.Tree, tree.Open) {
 	t.Helper()
 	var all []tree.Layer
-	contents := make([][]string, len(tars))
-	for i, b := range tars {
-		x, c, err := indexed(b)
-		if err != nil {
-			t.Fatal(err)
-		}
+	var records []*layers.Record
+	for _, b := range tars {
 		digest, err := static.NewLayer(b, types.OCIUncompressedLayer).DiffID()
 		if err != nil {
 			t.Fatal(err)
 		}
-		all = append(all, tree.Layer{ID: digest.String(), Index: x})
-		contents[i] = c
+		r, err := record(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, tree.Layer{ID: digest.String(), Index: r.Index()})
+		records = append(records, r)
 	}
 	squashed, err := tree.Squash(context.Background(), all, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return squashed, func(_ context.Context, p tree.Place) (tree.Content, error) {
-		return content{bytes.NewReader([]byte(contents[p.Layer][p.Ordinal]))}, nil
+		if c, ok := records[p.Layer].Content(p.Ordinal); ok {
+			return c, nil
+		}
+		return fromTar(tars[p.Layer], p.Ordinal) // what records leave out
 	}
 }
 
@@ -144,27 +145,27 @@ type content struct{ *bytes.Reader }
 
 func (content) Close() error { return nil }
 
-// indexed is the index of a tar, and its contents by ordinal.
-func indexed(b []byte) (*layers.Index, []string, error) {
-	x := new(layers.Index)
-	var contents []string
-	for r := tar.NewReader(bytes.NewReader(b)); ; {
-		hd, err := r.Next()
-		if err == io.EOF {
-			return x, contents, nil
+func fromTar(b []byte, ordinal int) (tree.Content, error) {
+	r := tar.NewReader(bytes.NewReader(b))
+	for range ordinal + 1 {
+		if _, err := r.Next(); err != nil {
+			return nil, err
 		}
-		if err != nil {
-			return nil, nil, err
-		}
-		data, err := io.ReadAll(r)
-		if err != nil {
-			return nil, nil, err
-		}
-		x.Add(layers.Entry{
-			Path: path.Clean("/" + hd.Name), Link: hd.Linkname, Type: hd.Typeflag, Mode: hd.Mode, UID: hd.Uid, GID: hd.Gid,
-			Size: hd.Size, ModTime: hd.ModTime, MIME: stereofile.MIMEType(bytes.NewReader(data)), Digest: sha256.Sum256(data),
-			Regular: hd.Typeflag == tar.TypeReg,
-		})
-		contents = append(contents, string(data))
 	}
+	data, err := io.ReadAll(r)
+	return content{bytes.NewReader(data)}, err
+}
+
+// record is that of a layer, with all of its contents.
+func record(b []byte) (*layers.Record, error) {
+	var buf bytes.Buffer
+	w := layers.NewWriter(&buf)
+	x, err := layers.Read(context.Background(), bytes.NewReader(b), w, layers.Options{Keep: func(string) bool { return true }})
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Finish(x); err != nil {
+		return nil, err
+	}
+	return layers.OpenRecord(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
 }

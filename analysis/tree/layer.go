@@ -21,6 +21,7 @@ type layer struct {
 	windows  bool
 	deferred []deferred
 	waiting  map[int32]int // by node: its position among the deferred
+	folded   *folded
 }
 
 func newLayer(all []Layer, number int, text *[]byte) *layer {
@@ -44,10 +45,13 @@ func (l *layer) apply(ordinal int) {
 		}
 	}
 	base, adopted := ordinal, false
+	via, wait := none, false
 	if of == hardlink {
 		if target := l.target(ordinal); target != none {
 			base, adopted = int(l.nodes[target].base), true
 			of = kindOf(l.index.Type(base))
+		} else {
+			via, wait = l.deferral(ordinal)
 		}
 	}
 	if n == none {
@@ -64,8 +68,8 @@ func (l *layer) apply(ordinal int) {
 		l.replace(n, of)
 	}
 	l.describe(n, ordinal, base)
-	if l.windows && !adopted && of == hardlink {
-		l.deferLink(n, ordinal)
+	if wait {
+		l.deferLink(n, ordinal, via)
 	}
 }
 

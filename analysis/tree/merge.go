@@ -44,9 +44,12 @@ func build(ctx context.Context, all []Layer, options []Option) (*drafts, error) 
 			l.adopt(lower)
 			lower = append(lower, l)
 		}
-		if i == 0 && !o.windows {
-			l.removeWhiteouts()
-			merged, l.gone = l.drafts, nil
+		if i == 0 {
+			if merged = l.drafts; o.windows {
+				merged = l.clone()
+			}
+			merged.removeWhiteouts()
+			merged.gone = nil // nothing that could be found by another path
 			continue
 		}
 		if err := merged.merge(ctx, l.drafts); err != nil {

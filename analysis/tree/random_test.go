@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tidepole/tidepole/analysis/tree"
 )
 
 var (
@@ -31,9 +33,14 @@ func TestRandomImages(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(n, 1))
 			s := randomSpec(r)
+			os, options := "linux", []tree.Option(nil)
+			if r.IntN(6) == 0 {
+				os, options = "windows", []tree.Option{tree.Windows()}
+				s.forWindows(r)
+			}
 			tars := s.tars(t)
-			squashed, open := mine(t, tars)
-			resolver, err := theirs(t, tars, "linux")
+			squashed, open := mine(t, tars, options...)
+			resolver, err := theirs(t, tars, os)
 			if err != nil {
 				refused++
 				return
@@ -73,7 +80,7 @@ func TestRandomImages(t *testing.T) {
 }
 
 var (
-	plainNames = []string{"a", "b", "c", "a.py", "b.tar.gz", "a-b", ".a", "+x", "é", "lib"}
+	plainNames = []string{"a", "b", "c", " a", "a.py", "b.tar.gz", "a-b", ".a", "+x", "é", "lib"}
 	goneNames  = []string{".wh.a", ".wh.b", ".wh.lib", ".wh.a.py", ".wh..wh..opq", ".wh.", ".wh..", ".wh...", ".wh.+x", ".wh..wh.a", ".wh.-"}
 	links      = []string{"a", "b", "lib", "../a", "../../b", "../lib", ".", "..", "", "/", "/a", "/b", "/lib", "/a/b", "/a/../b", "/lib/", "/b/", "//a", "/a/b/", "a/..", "./a", "/a/./lib", "missing", "/lib/a/b", "../c/lib", "/é"}
 )
@@ -148,6 +155,24 @@ func randomSpec(r *rand.Rand) spec {
 		s = append(s, l)
 	}
 	return s
+}
+
+// forWindows moves all to where the links of Windows may lead to lower layers.
+func (s spec) forWindows(r *rand.Rand) {
+	under := func(p string) string {
+		if p == "" || r.IntN(12) == 0 {
+			return p
+		}
+		return strings.TrimPrefix(pick(r, []string{"/Files", "/Files", "/Files", "/UtilityVM/Files"})+path.Clean("/"+p), "/")
+	}
+	for _, l := range s {
+		for i, e := range l {
+			l[i].name = under(e.name)
+			if e.flag == tar.TypeLink {
+				l[i].link = under(e.link)
+			}
+		}
+	}
 }
 
 // contradicts says whether stereoscope refuses an entry because of an earlier

@@ -73,7 +73,7 @@ func (w walker) ReadDir(name string) ([]fs.DirEntry, error) {
 	for c := n.first; c < n.first+n.count; c++ {
 		at := c
 		base := string(w.tree.name(c))
-		if w.tree.odd { // the path may be another one's own
+		if w.tree.odd || !path.IsAbs(name) { // the path may be another one's
 			f, err := find(w.tree, path.Join(name, base), false)
 			if err != nil || f.node == none {
 				continue
