@@ -92,13 +92,16 @@ var fileCatalogers = []string{
 // notes: what they depend on is found by the libraries that executables ask for.
 // With this selection syft looks at executables after the packages, when it is
 // known whether there are such notes.
+//
+// Contents lie in memory or in the page cache, so that more catalogers at once
+// than there are cores would only take more memory.
 func packagesOnly(w *watched) *syft.CreateSBOMConfig {
 	executables := executable.DefaultConfig()
 	executables.MIMETypes = append(executables.MIMETypes, executablesForRelations)
 	files := filecataloging.DefaultConfig().WithSelection(file.FilesOwnedByPackageSelection).WithHashers()
 	files.Executable = executables
 	return syft.DefaultCreateSBOMConfig().
-		WithParallelism(2*runtime.GOMAXPROCS(0)).
+		WithParallelism(max(2, runtime.GOMAXPROCS(0))).
 		WithFilesConfig(files).
 		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(
 			"file-metadata-cataloger", "file-digest-cataloger", elfCataloger, nixCataloger)).

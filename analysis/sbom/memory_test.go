@@ -237,7 +237,7 @@ func TestMemoryIsAlwaysRight(t *testing.T) {
 		return entry{name: folder + name, body: pick(dpkg, mit, "x = 1\n", `{"name":"right-pad","version":"4.5.6"}`, "/usr/lib/libz.so\n", "")}
 	}
 	hits := 0
-	for range 150 {
+	for range 70 {
 		layers := [][]entry{base}
 		for range 1 + random.IntN(2) {
 			var top []entry
