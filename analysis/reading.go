@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/analysis/image"
@@ -38,6 +39,7 @@ type layer struct {
 	blob        cache.Blob
 	searches    searches
 	executables *sbom.Findings
+	aside       *aside // contents that the record may not hold; nil: none
 
 	once sync.Once // the layer was read once more, for contents that its record lacks
 	more *layer
@@ -63,6 +65,7 @@ type reading struct {
 	kept        cache.Store    // what does, or spill
 	spill       *cache.Scratch // what does not
 	budget      *layers.Budget
+	asides      atomic.Int64
 
 	mu      sync.Mutex
 	have    map[string]*layer // by diff ID
@@ -167,7 +170,7 @@ func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	secrets, contents := newSearch("secret search", r.o.Secrets), newSearch("content search", r.o.Content)
 	l, err := r.record(ctx, r.kept, s, layers.Options{
 		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,
-	}, func() (any, bool) {
+	}, func() (searches, bool) {
 		return searches{secrets.result(), contents.result()}, !secrets.overflowed() && !contents.overflowed()
 	})
 	if err != nil {
@@ -176,7 +179,7 @@ func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.have[l.id] != nil {
-		return l.blob.Close()
+		return errors.Join(l.blob.Close(), l.aside.close())
 	}
 	r.add(l)
 	return nil
@@ -197,7 +200,7 @@ func (r *reading) named(diffID string, err error) error {
 // record reads a layer's tar into a store; what it learnt besides is attached,
 // and if that is not certain to be the same the next time, kept for this time
 // alone.
-func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, attach func() (any, bool)) (*layer, error) {
+func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, attach func() (searches, bool)) (*layer, error) {
 	p, err := to.Create(ctx, layerKind)
 	if err != nil {
 		return nil, err
@@ -209,7 +212,7 @@ func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o 
 	return l, nil
 }
 
-func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, attach func() (any, bool)) (*layer, error) {
+func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, attach func() (searches, bool)) (*layer, error) {
 	w := layers.NewWriter(p)
 	x, err := layers.Read(ctx, s, w, o)
 	if err != nil {
@@ -225,8 +228,12 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 		return nil, err
 	}
 	w.Attach(executablesName, data)
-	if err := w.Finish(x); err != nil {
+	apart, err := r.withhold(ctx, w, x, p, found.Secrets)
+	if err != nil {
 		return nil, err
+	}
+	if err := w.Finish(x); err != nil {
+		return nil, errors.Join(err, apart.close())
 	}
 	key := r.layerKey(s.DiffID())
 	if !same {
@@ -234,12 +241,13 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 	}
 	blob, err := p.Commit(key)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, apart.close())
 	}
 	l, err := openLayer(s.DiffID(), blob)
 	if err != nil {
-		return nil, errors.Join(err, blob.Close())
+		return nil, errors.Join(err, blob.Close(), apart.close())
 	}
+	l.aside = apart
 	return l, nil
 }
 
@@ -266,6 +274,9 @@ func (r *reading) content(all []*layer) tree.Open {
 		l := all[at.Layer]
 		if c, ok := l.record.Content(at.Ordinal); ok {
 			return watched{c, r, l.id}, nil
+		}
+		if c, ok := l.aside.content(at.Ordinal); ok {
+			return c, nil
 		}
 		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
 		if l.err != nil {
@@ -339,7 +350,7 @@ func (r *reading) again(ctx context.Context, diffID string) (l *layer, err error
 		Have: func(id string) bool { return id != diffID },
 		Layer: func(ctx context.Context, s image.Stream) error {
 			read, err := r.record(ctx, r.spill, s, layers.Options{Budget: r.newBudget(), Keep: func(string) bool { return true }},
-				func() (any, bool) { return searches{}, true })
+				func() (searches, bool) { return searches{}, true })
 			if err != nil {
 				return err
 			}
@@ -364,7 +375,7 @@ func (r *reading) close() error {
 	defer r.mu.Unlock()
 	var errs []error
 	for _, l := range r.open {
-		errs = append(errs, l.blob.Close())
+		errs = append(errs, l.blob.Close(), l.aside.close())
 	}
 	r.open = nil
 	return errors.Join(append(errs, r.spill.Close())...)

@@ -44,6 +44,7 @@ type Blob interface {
 type Pending interface {
 	io.Writer
 	io.ReaderAt // what was written so far
+	io.WriterAt // in place of that
 	// Commit makes what was written the entry of that key, in one step, and
 	// opens it. Of equal entries that are committed at once, any may win. It
 	// fails if a Write failed. That a store has no room for an entry is no
@@ -93,6 +94,7 @@ func isFull(err error) bool {
 var (
 	errEnded  = errors.New("the entry was committed or discarded already")
 	errClosed = errors.New("the cache is closed")
+	errBeyond = errors.New("nothing was written there yet")
 )
 
 // blob is a file that does not change any more.

@@ -129,6 +129,14 @@ func (p *pending) Write(b []byte) (int, error) {
 // ReadAt reads what was written.
 func (p *pending) ReadAt(b []byte, at int64) (int, error) { return p.file.ReadAt(b, at) }
 
+// WriteAt writes in place of what was written.
+func (p *pending) WriteAt(b []byte, at int64) (int, error) {
+	if at < 0 || at+int64(len(b)) > p.size {
+		return 0, errBeyond
+	}
+	return p.file.WriteAt(b, at)
+}
+
 // full says what can be done about a disk without space, on which nothing but
 // entries in use is left of the cache.
 func (d *Dir) full(err error) error {

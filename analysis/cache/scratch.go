@@ -152,6 +152,14 @@ func (d *draft) Write(b []byte) (int, error) {
 // ReadAt reads what was written.
 func (d *draft) ReadAt(b []byte, at int64) (int, error) { return d.file.ReadAt(b, at) }
 
+// WriteAt writes in place of what was written.
+func (d *draft) WriteAt(b []byte, at int64) (int, error) {
+	if at < 0 || at+int64(len(b)) > d.size {
+		return 0, errBeyond
+	}
+	return d.file.WriteAt(b, at)
+}
+
 // Commit makes the file an entry.
 func (d *draft) Commit(key string) (Blob, error) {
 	if d.done {

@@ -22,7 +22,7 @@ func (r *Record) Content(ordinal int) (Content, bool) {
 		return nil, false
 	}
 	i := r.index.item(ordinal)
-	if i.facts&kept == 0 {
+	if i.facts&(kept|withheld) != kept {
 		return nil, false
 	}
 	from := r.starts[ordinal/startStep]

@@ -174,7 +174,8 @@ func unpackInto(out, stored []byte) error {
 	return err
 }
 
-// Facts of a row beside those of an item.
+// Facts of a row beside those of an item. An item that is withheld is kept and
+// not regular in its row.
 const (
 	sameOwner facts = 8 << iota // type, mode, user and group are those of the row before
 	sameTime
@@ -203,7 +204,10 @@ func encodeIndex(x *Index, c *chunks) {
 }
 
 func appendRow(row []byte, x *Index, i, before *item, last []byte) []byte {
-	f := i.facts
+	f := i.facts & (regular | sparse | kept)
+	if i.facts&withheld != 0 {
+		f &^= regular
+	}
 	f.set(sameOwner, i.flag == before.flag && i.mode == before.mode && i.uid == before.uid && i.gid == before.gid)
 	f.set(sameTime, i.seconds == before.seconds && i.nanoseconds == before.nanoseconds)
 	f.set(sameKind, i.kind == before.kind)
@@ -328,6 +332,7 @@ func decodeRows(d *decoder, x *Index) error {
 	for !d.failed && len(d.data) > 0 {
 		f := facts(d.byte())
 		i := item{facts: f & (regular | sparse | kept)}
+		i.facts.set(regular|withheld, f&(kept|regular) == kept)
 		shared := int(d.byte())
 		if shared > len(last) {
 			return errors.New("a path has more in common with the one before than that has")
@@ -371,8 +376,6 @@ func (i *item) check(name []byte, kinds int) error {
 		return fmt.Errorf("%.64q has %d bytes", name, i.size)
 	case int(i.kind) >= kinds:
 		return fmt.Errorf("%.64q has a kind of content without a name", name)
-	case i.facts&kept != 0 && i.facts&regular == 0:
-		return fmt.Errorf("%.64q is kept and has no content", name)
 	}
 	return nil
 }

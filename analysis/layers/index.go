@@ -82,6 +82,7 @@ const (
 	regular facts = 1 << iota
 	sparse
 	kept
+	withheld // and taken out again: its place in the record is there
 )
 
 func (f *facts) set(fact facts, holds bool) {
@@ -109,7 +110,7 @@ func (x *Index) Entry(ordinal int) Entry {
 		Path: x.string(i.path), Link: x.string(i.link), Type: i.flag, Mode: int64(i.mode),
 		UID: int(i.uid), GID: int(i.gid), Size: i.size, ModTime: time.Unix(i.seconds, int64(i.nanoseconds)),
 		MIME: x.kinds[i.kind], Digest: i.digest,
-		Regular: i.facts&regular != 0, Sparse: i.facts&sparse != 0, Kept: i.facts&kept != 0,
+		Regular: i.facts&regular != 0, Sparse: i.facts&sparse != 0, Kept: i.facts&(kept|withheld) == kept,
 	}
 }
 
