@@ -150,14 +150,20 @@ func silentServer(t *testing.T) string {
 
 func TestFullDiskIsExplainedAndNothingIsLost(t *testing.T) {
 	p := plantedImage(t)
-	small := smallDisk(t, "20m")
-	u := newUser(t).with(openRegistry(t)...)
-	r := u.run("image", "analyze", p.name, "--from", "registry", "--temp-dir", small, "-o", filepath.Join(u.home, "evidence"))
-	if r.code != 1 || !strings.Contains(r.stderr, "no space left") || !strings.Contains(r.stderr, "hint:") {
-		t.Errorf("exit code %d: %s", r.code, r.stderr)
-	}
-	if left, _ := os.ReadDir(small); len(left) > 0 {
-		t.Errorf("left behind: %v", left)
+	for _, flags := range []string{"--no-cache --temp-dir", "--cache-dir"} {
+		small := smallDisk(t, "20m")
+		u := newUser(t).with(openRegistry(t)...)
+		args := append([]string{"image", "analyze", p.name, "--from", "registry", "-o", filepath.Join(u.home, "evidence")}, strings.Fields(flags)...)
+		r := u.run(append(args, small)...)
+		if r.code != 1 || !strings.Contains(r.stderr, "no space left") || !strings.Contains(r.stderr, small) || !strings.Contains(r.stderr, "hint:") {
+			t.Errorf("%s: exit code %d: %s", flags, r.code, r.stderr)
+		}
+		if _, err := os.Stat(filepath.Join(u.home, "evidence")); err == nil {
+			t.Errorf("%s: there is evidence", flags)
+		}
+		if left, _ := os.ReadDir(small); flags != "--cache-dir" && len(left) > 0 {
+			t.Errorf("left behind: %v", left)
+		}
 	}
 }
 
