@@ -66,6 +66,7 @@ type reading struct {
 	spill       *cache.Scratch // what does not
 	budget      *layers.Budget
 	asides      atomic.Int64
+	first       sync.Once // layer was read
 
 	mu      sync.Mutex
 	have    map[string]*layer // by diff ID
@@ -167,6 +168,7 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 
 // layer reads a layer into a record.
 func (r *reading) layer(ctx context.Context, s image.Stream) error {
+	r.first.Do(func() { go sbom.Prepare() })
 	secrets, contents := newSearch("secret search", r.o.Secrets), newSearch("content search", r.o.Content)
 	l, err := r.record(ctx, r.kept, s, layers.Options{
 		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,

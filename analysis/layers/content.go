@@ -92,9 +92,9 @@ func (s stretch) ReadAt(p []byte, at int64) (n int, err error) {
 	return n, nil
 }
 
-// cachedBlocks bound the blocks that the process keeps unpacked: 24 MiB, beside
+// cachedBlocks bound the blocks that the process keeps unpacked: 8 MiB, beside
 // those that are being read.
-const cachedBlocks = 24 << 20 / blockSize
+const cachedBlocks = 8 << 20 / blockSize
 
 // unpacked holds the blocks used last: catalogers read many small files that
 // are neighbours, and some read bytes one by one.

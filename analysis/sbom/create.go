@@ -167,6 +167,10 @@ var licences = sync.OnceValues(func() (context.Context, error) {
 	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
 })
 
+// Prepare builds what cataloguing needs and takes long to build, so that it is
+// there when the layers are.
+func Prepare() { _, _ = licences() }
+
 // withValues is a context that has the values of another one, too.
 type withValues struct {
 	context.Context

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 
 	"github.com/tidepole/tidepole/analysis"
 	"github.com/tidepole/tidepole/analysis/image"
@@ -75,9 +76,17 @@ func dockerConfig(e *env.Env) string {
 	return ""
 }
 
+// collectAt is by how many percent the memory in use may grow during an analysis
+// before it is looked for garbage in. Cataloguing leaves much of that behind: the
+// runtime's own 100 takes a third more memory, and saves a twentieth of the time.
+const collectAt = 40
+
 // options say what an analysis does, as the settings have it. Steps are shown
 // on display, which may be nil.
 func options(e *env.Env, display *progress.Display) (analysis.Options, error) {
+	if e.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	temp, err := e.TempDir()
 	if err != nil {
 		return analysis.Options{}, err
