@@ -140,7 +140,7 @@ func TestOffences(t *testing.T) {
 			{ImportPath: m + "client", Imports: []string{m + "formats/wire", "net/http"}},
 			{ImportPath: m + "importserver/store", Imports: []string{m + "formats/bundle", "github.com/glebarez/go-sqlite"}},
 			{ImportPath: m + "analysis/sbom", Imports: []string{"github.com/glebarez/go-sqlite"}},
-			{ImportPath: m + "analysis/image", Imports: []string{m + "analysis/files", "github.com/moby/moby/client"}},
+			{ImportPath: m + "analysis/image", Imports: []string{m + "analysis/layers", "github.com/moby/moby/client"}},
 		}},
 		{name: "client imports the store", pkgs: []listed{{ImportPath: m + "client", Imports: []string{m + "importserver/store"}}},
 			want: []string{"client may not import importserver/store"}},

@@ -1,3 +1,5 @@
+// Package sbom has syft catalogue an image by what is known of its layers, and
+// writes what it found in the formats of software bills of materials.
 package sbom
 
 import (

@@ -10,26 +10,15 @@ import (
 	"github.com/anchore/syft/syft/file"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tidepole/tidepole/analysis/files"
 	"github.com/tidepole/tidepole/analysis/sbom"
 )
 
+// resolvers are ours, over records, and syft's own.
 func resolvers(t testing.TB, ctx context.Context, layers ...[]entry) (ours, theirs file.Resolver) {
 	t.Helper()
 	img := imageOf(t, layers...)
-	pass, err := files.New(ctx, img, files.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree, err := sbom.Read(ctx, pass, sbom.Source{Name: "a"}, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tree.Close() })
-	if ours, theirs, err = sbom.Resolvers(ctx, tree); err != nil {
-		t.Fatal(err)
-	}
-	return ours, theirs
+	p := readPass(t, img)
+	return sbom.Watch(ctx, p.tree.Resolver(t.Context(), p.open)), open(t, img).resolver
 }
 
 func TestResolverFindsWhatSyftsDoes(t *testing.T) {

@@ -15,6 +15,16 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
+// Source is what the document says the image is.
+type Source struct {
+	Name      string        // by which it was asked for
+	Tags      []string      // full tags
+	Manifest  []byte        // byte for byte
+	Config    []byte        // byte for byte
+	MediaType string        // of the manifest
+	Layers    []SourceLayer // lowest first
+}
+
 // SourceLayer is what the document says of a layer.
 type SourceLayer struct {
 	DiffID    string

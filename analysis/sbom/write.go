@@ -14,6 +14,13 @@ import (
 	"github.com/anchore/syft/syft/sbom"
 )
 
+// Tool is who made a document, and how.
+type Tool struct {
+	Name          string
+	Version       string
+	Configuration any // encoded as JSON: what was done, and within which limits
+}
+
 // Write writes the document as syft JSON. The same image and tool give the same
 // bytes. It holds 4 bytes for each file, and the gaps.
 func (c *Catalogue) Write(ctx context.Context, w io.Writer, tool Tool, files Files, gaps ...Gap) error {
