@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -59,6 +60,9 @@ func heap() uint64 {
 // package's files.
 func ask(r file.Resolver, packages int) (found int) {
 	for _, p := range catalogerGlobs() {
+		if strings.HasSuffix(strings.TrimRight(p, "/"), "**") || strings.HasSuffix(p, "**/*") {
+			continue // what classifiers compare paths with: no cataloger asks for it
+		}
 		l, err := r.FilesByGlob(p)
 		if err != nil {
 			panic(err)

@@ -16,7 +16,13 @@ func (s *search) walk(ctx context.Context, glob string) ([]hit, error) {
 	if !strings.HasPrefix(glob, "/") {
 		glob = "/" + glob
 	}
-	matches, err := doublestar.Glob(walker{s.tree, ctx}, glob)
+	if !doublestar.ValidatePattern(glob) {
+		return nil, doublestar.ErrBadPattern
+	}
+	if !s.hasNames(glob) {
+		return nil, nil
+	}
+	matches, err := doublestar.Glob(&walker{tree: s.tree, ctx: ctx}, glob)
 	if err != nil {
 		return nil, err
 	}
@@ -35,19 +41,60 @@ func (s *search) walk(ctx context.Context, glob string) ([]hit, error) {
 	return all, nil
 }
 
+// hasNames says whether there are all the names that a pattern cannot do without.
+func (s *search) hasNames(glob string) bool {
+	for _, part := range strings.FieldsFunc(glob, func(r rune) bool { return strings.ContainsRune("/{},", r) }) {
+		if strings.Trim(part, ".") == "" {
+			return true // what is before ".." may be missing
+		}
+	}
+	certain := glob // up to what may go on beyond a slash
+	if i := strings.IndexAny(glob, `[{\`); i >= 0 {
+		certain = glob[:strings.LastIndexByte(glob[:i], '/')+1]
+	}
+	needed := map[string]bool{}
+	for name := range strings.SplitSeq(certain, "/") {
+		if name != "" && !isPattern(name) {
+			needed[name] = true
+		}
+	}
+	for n := 0; n < len(s.tree.nodes) && len(needed) > 0; n++ {
+		delete(needed, string(s.tree.name(int32(n))))
+	}
+	return len(needed) == 0
+}
+
 // walker shows a tree as a file system, links followed. It does not go down a
 // path that comes back to where it was a second time.
 type walker struct {
 	tree *Tree
 	ctx  context.Context
+
+	last    string // the folder read before, which is often asked for again
+	entries []fs.DirEntry
 }
 
 var errWalked = errors.New("the tree is only walked")
 
-func (w walker) Open(string) (fs.File, error) { return nil, errWalked }
+func (w *walker) Open(string) (fs.File, error) { return nil, errWalked }
 
-func (w walker) Stat(name string) (fs.FileInfo, error) {
-	f, err := find(w.tree, name, true)
+// find is what a path leads to. The walk's paths have no leading slash, which
+// matters to blanks that they begin with, and to names below a link, which are
+// then not seen.
+func (w *walker) find(name string, follow bool) (found, error) {
+	if w.plain(name) {
+		name = "/" + name
+	}
+	return find(w.tree, name, follow)
+}
+
+// plain says whether a path may as well begin with a slash.
+func (w *walker) plain(name string) bool {
+	return !w.tree.odd && !strings.HasPrefix(name, " ") && !strings.HasPrefix(name, "/")
+}
+
+func (w *walker) Stat(name string) (fs.FileInfo, error) {
+	f, err := w.find(name, true)
 	if err != nil {
 		return nil, err
 	}
@@ -57,45 +104,62 @@ func (w walker) Stat(name string) (fs.FileInfo, error) {
 	return visited{w.tree, path.Base(name), f.node}, nil
 }
 
-func (w walker) ReadDir(name string) ([]fs.DirEntry, error) {
+func (w *walker) ReadDir(name string) ([]fs.DirEntry, error) {
 	if w.ctx.Err() != nil {
 		return nil, context.Cause(w.ctx)
 	}
-	f, err := find(w.tree, name, true)
+	if w.entries != nil && w.last == name {
+		return w.entries, nil
+	}
+	f, err := w.find(name, true)
 	if err != nil || f.node == none {
 		return nil, err
 	}
 	if again, err := w.comesBack(name, f); again || err != nil {
 		return nil, err
 	}
-	n := w.tree.nodes[f.node]
-	all := make([]fs.DirEntry, 0, n.count)
-	for c := n.first; c < n.first+n.count; c++ {
-		at := c
-		base := string(w.tree.name(c))
-		if w.tree.odd || !path.IsAbs(name) { // the path may be another one's
-			f, err := find(w.tree, path.Join(name, base), false)
+	entries := w.list(f.node)
+	all := make([]fs.DirEntry, 0, len(entries))
+	for i := range entries {
+		at := &entries[i]
+		if w.tree.odd || strings.HasPrefix(name+at.name, " ") { // the path may be another one's
+			f, err := find(w.tree, path.Join(name, at.name), false)
 			if err != nil || f.node == none {
 				continue
 			}
-			at = f.node
+			at.node = f.node
 		}
-		all = append(all, visited{w.tree, base, at})
+		all = append(all, at)
 	}
+	w.last, w.entries = name, all
 	return all, nil
 }
 
+// list is what is in a node, by names that share their memory.
+func (w *walker) list(n int32) []visited {
+	at := w.tree.nodes[n]
+	if at.count == 0 {
+		return nil
+	}
+	children := w.tree.nodes[at.first : at.first+at.count]
+	start, last := children[0].name.at, children[at.count-1].name
+	names := string(w.tree.text[start : last.at+last.length])
+	all := make([]visited, at.count)
+	for i, c := range children {
+		all[i] = visited{w.tree, names[c.name.at-start:][:c.name.length], at.first + int32(i)}
+	}
+	return all
+}
+
 // comesBack says whether a path has been, beside once, where it was before.
-func (w walker) comesBack(name string, f found) (bool, error) {
-	if len(f.passed) == 0 && strings.HasPrefix(name, "/") && !w.tree.odd {
-		if s := w.tree.path(f.node); s == name {
-			return false, nil
-		}
+func (w *walker) comesBack(name string, f found) (bool, error) {
+	if own := w.tree.path(f.node); !w.tree.odd && (own == name || w.plain(name) && own == "/"+name) {
+		return false, nil
 	}
 	paths := prefixes(name)
 	seen := map[int32]bool{}
 	for _, p := range paths {
-		f, err := find(w.tree, p, true)
+		f, err := w.find(p, true)
 		if err != nil {
 			return false, err
 		}
