@@ -1,4 +1,5 @@
 # make demo [IMAGE=…]   build, and take one image through the whole path
+# make bench [BENCH=…]  measure it against its peers: docs/performance.md
 # make test             install the real parts where missing, and run every test
 export CGO_ENABLED = 0
 
@@ -6,14 +7,21 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS = -s -w -X main.version=$(VERSION)
 IMAGE ?=
 PACKAGES ?= ./...
+BENCH ?=
 
-.PHONY: build demo test quick lint clean
+.PHONY: build demo bench test quick lint clean
 
 build:
 	go build -ldflags '$(LDFLAGS)' -o bin/tidepole ./cmd/tidepole
 
 demo: build
 	integration/demo.sh $(IMAGE)
+
+# make bench BENCH="-only archive -image reference -runs 1"; -write docs renews the tables
+bench: build
+	integration/install.sh
+	go build -o bin/bench ./integration/bench
+	go run ./integration/testbed -- bin/bench -program bin/tidepole $(BENCH)
 
 # On a machine whose parts must all be there, as in CI: make test REQUIRE=-require
 test:

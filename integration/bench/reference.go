@@ -8,7 +8,7 @@ import (
 // reference makes the reference image: the recipe's layers, and an
 // application's own files on top.
 func (s store) reference(ctx context.Context, program string) (image, error) {
-	return s.image(reference, func(blobs string) ([]layer, error) {
+	return s.image(reference, maker(), func(blobs string) ([]layer, error) {
 		kitchen := s.path("kitchen")
 		uppers, err := cook(ctx, kitchen, program)
 		if err != nil {
@@ -51,7 +51,7 @@ func (s store) topProgram(from image, program string) (image, error) {
 }
 
 func (s store) retop(name string, from image, seed int64, more ...file) (image, error) {
-	return s.image(name, func(blobs string) ([]layer, error) {
+	return s.image(name, from.maker(), func(blobs string) ([]layer, error) {
 		kept := from.Layers[:len(from.Layers)-1]
 		for _, l := range kept {
 			if err := adopt(blobs, from, l); err != nil {

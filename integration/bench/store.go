@@ -29,26 +29,33 @@ func (s store) path(name ...string) string {
 	return filepath.Join(append([]string{s.dir}, name...)...)
 }
 
-// image opens an image that is there, or makes it: fill writes its layers
-// below the folder of blobs that it is given.
-func (s store) image(name string, fill func(blobs string) ([]layer, error)) (image, error) {
+// image opens an image that is there, made by maker, or makes it: fill writes
+// its layers below the folder of blobs that it is given.
+func (s store) image(name, maker string, fill func(blobs string) ([]layer, error)) (image, error) {
 	i := image{Name: name, dir: s.path("images", name)}
-	if kept, err := i.read(); err == nil && kept.Maker == maker() {
+	if kept, err := i.read(); err == nil && kept.Maker == maker {
 		return kept, nil
 	}
 	say("image %s: making it", name)
-	if err := os.RemoveAll(i.dir); err != nil {
-		return i, err
+	made := image{Name: name, Maker: maker, dir: i.dir + ".partial"}
+	err := os.RemoveAll(made.dir)
+	if err == nil {
+		made.Layers, err = fill(made.blobs())
 	}
-	i.Maker = maker()
-	var err error
-	if i.Layers, err = fill(i.blobs()); err == nil {
-		err = i.complete()
+	if err == nil {
+		err = made.complete()
+	}
+	if err == nil {
+		err = os.RemoveAll(i.dir)
+	}
+	if err == nil {
+		err = os.Rename(made.dir, i.dir)
 	}
 	if err != nil {
-		return i, fmt.Errorf("image %s: %w", name, err)
+		return i, errors.Join(fmt.Errorf("image %s: %w", name, err), os.RemoveAll(made.dir))
 	}
-	return i, nil
+	made.dir = i.dir
+	return made, nil
 }
 
 // makerVersion is to be raised when images are made in another way.
@@ -63,6 +70,16 @@ func maker() string {
 	for _, name := range names {
 		data, _ := recipe.ReadFile(name)
 		fmt.Fprintf(h, "%s %q\n", name, data)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// maker is the maker of what is made from an image.
+func (i image) maker() string {
+	h := sha256.New()
+	fmt.Fprintln(h, maker())
+	for _, l := range i.Layers {
+		fmt.Fprintln(h, l.Digest)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:8])
 }

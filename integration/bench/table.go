@@ -4,37 +4,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 )
 
 // row is one line of the table of targets.
 type row struct {
 	Measure, Value, Target, Detail string
 	Met                            string // yes, no, or ""
-}
-
-// median of a job, field by field; false if it was not measured.
-func (r Results) median(j job) (measure, bool) {
-	at := slices.IndexFunc(r.Measures, func(m Measured) bool { return m.Job == j })
-	if at < 0 || len(r.Measures[at].Runs) == 0 {
-		return measure{}, false
-	}
-	runs := r.Measures[at].Runs
-	return measure{
-		Wall: middle(runs, func(m measure) time.Duration { return m.Wall }), CPU: middle(runs, func(m measure) time.Duration { return m.CPU }),
-		Peak: middle(runs, func(m measure) int64 { return m.Peak }), Read: middle(runs, func(m measure) int64 { return m.Read }),
-		Written: middle(runs, func(m measure) int64 { return m.Written }), Left: middle(runs, func(m measure) int64 { return m.Left }),
-		Kept: middle(runs, func(m measure) int64 { return m.Kept }),
-	}, true
-}
-
-func middle[T time.Duration | int64](runs []measure, field func(measure) T) T {
-	var values []T
-	for _, m := range runs {
-		values = append(values, field(m))
-	}
-	slices.Sort(values)
-	return values[len(values)/2]
 }
 
 // targets are the measures that the project has set itself, as far as they

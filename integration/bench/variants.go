@@ -13,7 +13,7 @@ import (
 var quarterFolders = []string{"srv/app", "srv/tools", "usr/local", "usr/share/rubygems-integration", "usr/share/java", "usr/share/maven-repo", "usr/lib/python3/dist-packages/django", "usr/lib/python3/dist-packages/twisted"}
 
 func (s store) quarter(from image) (image, error) {
-	return s.image(quarter, func(blobs string) ([]layer, error) {
+	return s.image(quarter, from.maker(), func(blobs string) ([]layer, error) {
 		return mapLayers(blobs, from, func(i int, h *tar.Header, r io.Reader, w *layerWriter) error {
 			if i > 0 && !inFolders(h.Name) || i > 0 && h.Typeflag == tar.TypeLink && !inFolders(h.Linkname) {
 				return nil
@@ -35,7 +35,7 @@ func inFolders(name string) bool {
 // fourfold has everything of every layer four times, below other folders, so
 // that packages multiply too.
 func (s store) fourfold(from image) (image, error) {
-	return s.image(fourfold, func(blobs string) ([]layer, error) {
+	return s.image(fourfold, from.maker(), func(blobs string) ([]layer, error) {
 		var layers []layer
 		for _, l := range from.Layers {
 			to, err := makeLayer(blobs, l.Comment, func(w *layerWriter) error {
@@ -74,7 +74,7 @@ const dealt = 8
 // forty has what the reference image has, dealt out to forty layers. Every
 // layer adds a folder that the next one deletes or makes anew.
 func (s store) forty(from image) (image, error) {
-	return s.image(forty, func(blobs string) ([]layer, error) {
+	return s.image(forty, from.maker(), func(blobs string) ([]layer, error) {
 		var layers []layer
 		for _, l := range from.Layers {
 			more, err := deal(blobs, from, l, len(layers))
@@ -141,7 +141,7 @@ func passing(w *layerWriter, number int) error {
 
 // tiny has one layer of many tiny files.
 func (s store) tiny(name string, count int) (image, error) {
-	return s.image(name, func(blobs string) ([]layer, error) {
+	return s.image(name, maker(), func(blobs string) ([]layer, error) {
 		l, err := makeLayer(blobs, "tiny files", func(w *layerWriter) error {
 			made := map[string]bool{}
 			for i := range count {
