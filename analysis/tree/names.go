@@ -60,10 +60,7 @@ func (x names) equal(part string) []int32 {
 // like are the nodes whose part matches a sound pattern of a name.
 func (x names) like(glob string) iter.Seq[int32] {
 	match := nameMatcher(glob)
-	start := glob
-	if i := strings.IndexAny(glob, `*?[{\`); i >= 0 {
-		start = glob[:i]
-	}
+	start := certain(glob)
 	from := sort.Search(len(x.nodes), func(i int) bool { return string(x.of(x.nodes[i])) >= start })
 	return func(yield func(int32) bool) {
 		for _, n := range x.nodes[from:] {
@@ -76,6 +73,15 @@ func (x names) like(glob string) iter.Seq[int32] {
 			}
 		}
 	}
+}
+
+// certain is what all that a pattern matches begins with. U+FFFD matches what is
+// no UTF-8, too.
+func certain(glob string) string {
+	if i := strings.IndexAny(glob, `*?[{\`+"\uFFFD"); i >= 0 {
+		return glob[:i]
+	}
+	return glob
 }
 
 // nameMatcher matches names as doublestar does, faster where there is nothing

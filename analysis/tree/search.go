@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 )
@@ -174,48 +175,64 @@ func (s *search) within(r request) (int32, bool) {
 // inFolder answers requests for one pattern from what is in the folder.
 func (s *search) inFolder(n int32, rs []request) ([]hit, error) {
 	var all []hit
-	from := s.tree.nodes[n].first
 	above := strings.TrimSuffix(s.tree.path(n), "/") + "/"
-	tests := make([]func(int32) bool, len(rs))
-	for i, r := range rs {
-		tests[i] = s.test(r)
-	}
-	for c := from; c < from+s.tree.nodes[n].count; c++ {
-		if !slices.ContainsFunc(tests, func(test func(int32) bool) bool { return test(c) }) {
-			continue
-		}
-		p := above + string(s.tree.name(c))
-		f := found{node: c}
-		if s.tree.kind(c).isLink() {
-			var err error
-			if f, err = find(s.tree, p, true); err != nil || f.node == none {
+	for _, r := range rs {
+		start, test := s.test(r)
+		for c, end := s.from(n, start); c < end; c++ {
+			if !strings.HasPrefix(string(s.tree.name(c)), start) {
+				break
+			}
+			if !test(c) {
 				continue
 			}
-		}
-		if ok, err := rs[0].glob.match(p); err != nil {
-			return nil, err
-		} else if ok {
+			p := above + string(s.tree.name(c))
+			ok, err := r.glob.match(p)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue
+			}
+			f := found{node: c}
+			if s.tree.kind(c).isLink() {
+				if f, err = find(s.tree, p, true); err != nil || f.node == none {
+					continue
+				}
+			}
 			all = append(all, hit{p, f.node})
 		}
 	}
 	return all, nil
 }
 
-// test says whether a request looks at a node that is in its folder.
-func (s *search) test(r request) func(int32) bool {
+// from is the first node in a folder whose name is not before start, and the one
+// after the last.
+func (s *search) from(n int32, start string) (first, end int32) {
+	at := s.tree.nodes[n]
+	first = at.first + int32(sort.Search(int(at.count), func(i int) bool {
+		return string(s.tree.name(at.first+int32(i))) >= start
+	}))
+	return first, at.first + at.count
+}
+
+// test says which of the nodes in its folder a request looks at, and what their
+// names begin with.
+func (s *search) test(r request) (start string, looksAt func(int32) bool) {
 	var test func(int32) bool
 	switch r.basis {
 	case byName:
+		start = r.key
 		test = func(n int32) bool { return string(s.tree.name(n)) == r.key }
 	case byNames:
+		start = certain(r.key)
 		match := nameMatcher(r.key)
 		test = func(n int32) bool { return match(s.tree.name(n)) }
 	case byExtension:
 		test = func(n int32) bool { return hasExtension(s.tree.name(n), r.key) }
 	default:
-		return func(int32) bool { return true }
+		return "", func(int32) bool { return true }
 	}
-	return func(n int32) bool { return s.tree.described(n) && test(n) }
+	return start, func(n int32) bool { return s.tree.described(n) && test(n) }
 }
 
 // below finds what is in folders of a name, or that a layer put where a folder
