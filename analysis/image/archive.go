@@ -28,7 +28,7 @@ func (v *visit) archive(ctx context.Context, path string) (*tarball, error) {
 	if form == plain {
 		return newTarball(file, v.Options.Limits)
 	}
-	tar, err := inflate(file)
+	tar, err := unpacker(form, bufio.NewReaderSize(file, 64<<10), maxWindow)
 	if err != nil {
 		return nil, fault.New(fault.Unsupported, "the archive cannot be unpacked: %w", err)
 	}

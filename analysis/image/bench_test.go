@@ -43,20 +43,6 @@ func BenchmarkLayer(b *testing.B) {
 	for name, c := range map[string]imagetest.Compression{"gzip": imagetest.Gzip, "zstd": imagetest.Zstd, "plain": imagetest.Plain} {
 		img := imagetest.FromLayers(b, imagetest.RawLayer(b, benchTar(b), c))
 		req := request(b, "oci-dir", imagetest.OCIDir(b, items(img)))
-		b.Run(name+"/old", func(b *testing.B) {
-			measured(b, func() {
-				all, _ := open(b, req).V1().Layers()
-				r, err := all[0].Uncompressed()
-				if err != nil {
-					b.Fatal(err)
-				}
-				n, err := io.Copy(io.Discard, r)
-				if err != nil {
-					b.Fatal(err)
-				}
-				b.SetBytes(n)
-			})
-		})
 		b.Run(name+"/read", func(b *testing.B) {
 			measured(b, func() {
 				err := open(b, req).Read(b.Context(), image.Reading{Layer: func(_ context.Context, l image.Stream) error {
@@ -85,7 +71,6 @@ func BenchmarkDaemon(b *testing.B) {
 				measured(b, func() { b.SetBytes(save(b, host, req.Reference)) })
 			})
 			b.Run("read", func(b *testing.B) {
-				req.Streamed = true
 				measured(b, func() {
 					err := open(b, req).Read(b.Context(), image.Reading{Layer: func(_ context.Context, l image.Stream) error {
 						_, err := io.Copy(sha256.New(), l)

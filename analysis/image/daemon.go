@@ -3,7 +3,6 @@ package image
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -32,8 +31,7 @@ type daemon struct {
 	api *client.Client
 }
 
-// findInDaemon finds an image in a daemon. A Streamed one is saved when it is
-// read; else it is saved into the visit's private folder, and found there.
+// findInDaemon finds an image in a daemon, which saves it when it is read.
 func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) {
 	ref, err := reference.Parse(v.Reference) // it becomes part of an address
 	if err != nil {
@@ -62,9 +60,6 @@ func (v *visit) findInDaemon(ctx context.Context, end endpoint) (*place, error) 
 	have := v1.Platform{OS: found.Os, Architecture: found.Architecture, Variant: found.Variant}
 	if v.want.asked && !v.want.matches(have) && !d.knowsPlatforms() {
 		return nil, v.want.wrong([]v1.Platform{have})
-	}
-	if !v.Streamed {
-		return d.save(ctx, found)
 	}
 	var expected []string
 	if !v.want.asked || v.want.matches(have) { // else they are those of another platform
@@ -112,29 +107,6 @@ func (d daemon) saved(ctx context.Context, found client.ImageInspectResult) (io.
 	}
 	body := &watched{ReadCloser: stream, ctx: reading, cancel: cancel, timer: timer, every: daemonSaves}
 	return readCloser{unbroken{body, d}, body}, nil
-}
-
-// save streams the image into an archive and finds it there.
-func (d daemon) save(ctx context.Context, found client.ImageInspectResult) (*place, error) {
-	body, err := d.saved(ctx, found)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close()
-	file, err := d.spill(ctx, body, "pull")
-	if err != nil {
-		return nil, err
-	}
-	archive, err := newTarball(file, d.Options.Limits)
-	if err != nil {
-		return nil, err
-	}
-	p, err := d.findInSaved(ctx, archive, "")
-	if err != nil {
-		return nil, fmt.Errorf("what the daemon at %s saved: %w", printable(d.host), err)
-	}
-	p.tags, p.repoDigests = fullTags(found.RepoTags), found.RepoDigests
-	return p, nil
 }
 
 // read has the layers read while the daemon saves the image. One whose layers

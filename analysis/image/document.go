@@ -109,7 +109,7 @@ func readSmall(r io.Reader, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fault.New(fault.TooLarge, "it is longer than %d bytes (limit manifest-bytes)", limit)
+		return nil, fault.New(fault.TooLarge, "it is longer than %d bytes, a limit that is fixed", limit)
 	}
 	return data, nil
 }

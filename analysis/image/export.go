@@ -125,8 +125,8 @@ func (x *export) walk(ctx context.Context, from io.Reader) error {
 		if err != nil {
 			return x.unsound(err, x.count)
 		}
-		if x.count >= x.limits.MaxEntries {
-			return fault.New(fault.TooLarge, "the archive has more than %d entries (limit entries)", x.limits.MaxEntries)
+		if x.count >= x.limits.MaxArchived {
+			return tooManyArchived(x.limits.MaxArchived)
 		}
 		name, e, err := entryOf(h)
 		if err != nil {
@@ -223,14 +223,14 @@ func isTar(head []byte) bool {
 func (x *export) room(bytes int64) error {
 	most := heldFiles * x.limits.MaxManifestBytes
 	if x.held += bytes; x.held > most {
-		return fault.New(fault.TooLarge, "the archive holds more than %d bytes beside its layers (%d times the limit manifest-bytes)", most, heldFiles)
+		return fault.New(fault.TooLarge, "the archive holds more than %d bytes beside its layers, a limit that is fixed", most)
 	}
 	return nil
 }
 
 func (x *export) hold(name string, e entry, from io.Reader) error {
 	if e.size > x.limits.MaxManifestBytes {
-		return fault.New(fault.TooLarge, "its %s is longer than %d bytes (limit manifest-bytes)", printable(name), x.limits.MaxManifestBytes)
+		return fault.New(fault.TooLarge, "its %s is longer than %d bytes, a limit that is fixed", printable(name), x.limits.MaxManifestBytes)
 	}
 	if err := x.room(e.size); err != nil {
 		return err
@@ -246,7 +246,7 @@ func (x *export) hold(name string, e entry, from io.Reader) error {
 // layer passes on what may be a layer.
 func (x *export) layer(ctx context.Context, name string, e entry, from *bufio.Reader) error {
 	if x.layers++; x.layers > x.limits.MaxLayers {
-		return fault.New(fault.TooLarge, "the archive holds more than %d layers (limit layers)", x.limits.MaxLayers)
+		return tooManyLayers("the archive holds more than %d layers", x.limits.MaxLayers)
 	}
 	index := x.layers - 1
 	seen := &passed{}
@@ -341,20 +341,24 @@ func (x *export) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// unpackedSize is the size, unpacked, of a layer that was passed on.
-func (x *export) unpackedSize(name string) (int64, bool) {
+// unpackedSize is the size, unpacked, of a layer.
+func (x *export) unpackedSize(name string) (int64, error) {
 	clean, err := inside(name, ".")
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
-	file, err := x.Open(clean)
+	r, err := openBlob(x, clean)
 	if err != nil {
-		return 0, false
+		return 0, err
 	}
-	if f, ok := file.(*passedFile); ok {
-		return f.unpacked, true
+	defer r.Close()
+	switch f := r.(type) {
+	case *passedFile:
+		return f.unpacked, nil
+	case *tarFile:
+		return f.size, nil // short and not packed: it was held
 	}
-	return 0, false
+	return 0, fault.New(fault.Internal, "layer %s is neither passed on nor held", printable(name))
 }
 
 // passedFile is a file that was passed on: it cannot be read again.
@@ -367,7 +371,7 @@ type passedFile struct {
 type nothing struct{}
 
 func (nothing) ReadAt([]byte, int64) (int, error) {
-	return 0, fault.New(fault.Unsupported, "it is a layer, or longer than a manifest or a configuration may be (limit manifest-bytes)")
+	return 0, fault.New(fault.Unsupported, "it is a layer, or longer than a manifest or a configuration may be, a limit that is fixed")
 }
 
 // complete verifies that the layers of the image were in the export, and has

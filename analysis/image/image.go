@@ -37,8 +37,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // Identity is what an image is called by and recorded under.
@@ -65,14 +63,16 @@ type Image struct {
 
 	ctx     context.Context // ends with Close
 	visit   *visit
-	picture *picture // nil where only reading tells
 	diffIDs []string
+	whole   bool // Identity and diffIDs are complete
 	read    func(context.Context, *pass) error
 	close   func() error
 }
 
-// Open opens an image. Manifest and configuration are read and verified; layers
-// are read when they are asked for. Errors are faults, except where ctx ended.
+// Open opens an image. Manifest and configuration are read and verified where they
+// can be without the layers; what only these tell, of a daemon's image or of an
+// archive of "docker save", Read completes: Digest is "" until then. Errors are
+// faults, except where ctx ended.
 func Open(ctx context.Context, req Request) (*Image, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	img, v, err := open(ctx, req)
@@ -106,18 +106,8 @@ func Resolve(ctx context.Context, req Request) (Identity, error) {
 }
 
 // DiffIDs are the digests of the layers, unpacked, the lowest first. Before Read,
-// those of a Streamed image are only what its daemon says they are, if anything.
+// those of a daemon's image are only what the daemon says they are, if anything.
 func (i *Image) DiffIDs() []string { return slices.Clone(i.diffIDs) }
-
-// V1 is the image's content. Its layers' Uncompressed and Compressed streams
-// are verified: the Read that reaches the end fails if a digest is not as it
-// should be, and before that if a limit is passed or the context ends.
-func (i *Image) V1() v1.Image {
-	if i.picture == nil {
-		return nil
-	}
-	return i.picture
-}
 
 // Close removes everything spilled and ends what is still being read.
 func (i *Image) Close() error {

@@ -48,19 +48,6 @@ func formOf(r *bufio.Reader) (form, error) {
 	return plain, nil
 }
 
-// inflate unpacks gzip and zstd, and passes on what is neither.
-func inflate(r io.Reader) (io.ReadCloser, error) {
-	buf := bufio.NewReaderSize(r, 64<<10)
-	form, err := formOf(buf)
-	if err != nil {
-		return nil, err
-	}
-	if form == plain {
-		return io.NopCloser(buf), nil
-	}
-	return unpacker(form, buf, maxWindow)
-}
-
 // unpacker unpacks gzip, or zstd of a window of so many bytes at most.
 func unpacker(form form, buf *bufio.Reader, window uint64) (io.ReadCloser, error) {
 	if form == gzipped {
@@ -101,7 +88,7 @@ func (b *budget) spend(layer int, bytes int64) error {
 
 func tooLarge(limit int64) error {
 	return fault.New(fault.TooLarge, "the image unpacks to more than %d bytes (limit image-bytes)", limit).
-		WithHint("raise the limit if the image can be trusted")
+		WithHint("raise it with --max-image-bytes if the image can be trusted")
 }
 
 // sum hashes and counts.

@@ -6,14 +6,12 @@ import (
 	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // layer is one layer, read from where it lies each time it is asked for.
 type layer struct {
-	ctx    context.Context // of the image
 	desc   v1.Descriptor
 	diffID v1.Hash
 	index  int
@@ -24,43 +22,13 @@ type layer struct {
 	stage  string
 }
 
-func (l *layer) Digest() (v1.Hash, error)            { return l.desc.Digest, nil }
-func (l *layer) DiffID() (v1.Hash, error)            { return l.diffID, nil }
-func (l *layer) Size() (int64, error)                { return l.desc.Size, nil }
-func (l *layer) MediaType() (types.MediaType, error) { return l.desc.MediaType, nil }
-func (l *layer) Descriptor() (*v1.Descriptor, error) { return l.desc.DeepCopy(), nil }
-
-// Compressed is the layer as the manifest describes it, verified at its end.
-func (l *layer) Compressed() (io.ReadCloser, error) {
-	if l.loose {
-		return l.Uncompressed() // the manifest describes it unpacked
-	}
-	return l.stored()
-}
-
-// Uncompressed is the layer unpacked, verified at its end: the stored bytes
-// against the manifest, the unpacked ones against the configuration.
-func (l *layer) Uncompressed() (io.ReadCloser, error) {
-	stored, err := l.stored()
-	if err != nil {
-		return nil, err
-	}
-	tar, err := inflate(stored)
-	if err != nil {
-		err = l.blame(stored, err)
-		stored.Close()
-		return nil, err
-	}
-	return &unpacked{layer: l, stored: stored, tar: tar, sum: newSum()}, nil
-}
-
 // stored is the layer as it lies there.
-func (l *layer) stored() (*stored, error) {
-	r, err := l.open(l.ctx, l.desc)
+func (l *layer) stored(ctx context.Context) (*stored, error) {
+	r, err := l.open(ctx, l.desc)
 	if err != nil {
 		return nil, within("read layer "+l.desc.Digest.String(), err)
 	}
-	return &stored{layer: l, from: r, sum: newSum()}, nil
+	return &stored{ctx: ctx, layer: l, from: r, sum: newSum()}, nil
 }
 
 // blame finds out why the layer cannot be unpacked: that its bytes are not those
@@ -80,6 +48,7 @@ func (l *layer) blame(from *stored, err error) error {
 
 // stored reads a layer's bytes as they lie there, and verifies them at the end.
 type stored struct {
+	ctx      context.Context
 	layer    *layer
 	from     io.ReadCloser
 	sum      *sum
@@ -98,7 +67,7 @@ func (s *stored) Read(p []byte) (int, error) {
 	if s.ended {
 		return 0, io.EOF
 	}
-	if err := context.Cause(s.layer.ctx); err != nil {
+	if err := context.Cause(s.ctx); err != nil {
 		s.failed = fmt.Errorf("read layer %s: %w", s.layer.desc.Digest, err)
 		return 0, s.failed
 	}
@@ -144,47 +113,3 @@ func (s *stored) tell() {
 }
 
 func (s *stored) Close() error { return s.from.Close() }
-
-// unpacked reads a layer's tar stream, and verifies it at the end.
-type unpacked struct {
-	layer  *layer
-	stored *stored
-	tar    io.ReadCloser
-	sum    *sum
-	failed error
-}
-
-func (u *unpacked) Read(p []byte) (int, error) {
-	if u.failed != nil {
-		return 0, u.failed
-	}
-	n, err := u.tar.Read(p)
-	u.sum.add(p[:n])
-	if over := u.layer.budget.spend(u.layer.index, u.sum.n); over != nil {
-		n, err = 0, over
-	}
-	switch {
-	case err == io.EOF:
-		u.failed = u.verify()
-	case err != nil:
-		u.failed = u.layer.blame(u.stored, err)
-	}
-	return n, u.failed
-}
-
-// verify is io.EOF where all is as it should be.
-func (u *unpacked) verify() error {
-	// What follows the packed stream belongs to the stored bytes as well.
-	if _, err := io.Copy(io.Discard, u.stored); err != nil {
-		return err
-	}
-	if got := u.sum.hash(); got != u.layer.diffID {
-		return mismatch(fmt.Sprintf("layer %s, unpacked,", u.layer.desc.Digest), u.layer.diffID, got)
-	}
-	return io.EOF
-}
-
-func (u *unpacked) Close() error {
-	u.tar.Close()
-	return u.stored.Close()
-}

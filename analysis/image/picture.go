@@ -7,14 +7,12 @@ import (
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/types"
 
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
-// picture is an image whose layers are read from where they lie: the v1.Image
-// of every source.
+// picture is an image whose layers are read from where they lie.
 type picture struct {
 	doc      document
 	manifest *v1.Manifest
@@ -48,7 +46,7 @@ func newPicture(ctx context.Context, v *visit, p *place) (*picture, error) {
 	budget := newBudget(v.Options.Limits.MaxImageBytes, len(manifest.Layers))
 	for i, d := range manifest.Layers {
 		pic.layers = append(pic.layers, &layer{
-			ctx: ctx, desc: d, diffID: config.RootFS.DiffIDs[i], index: i,
+			desc: d, diffID: config.RootFS.DiffIDs[i], index: i,
 			open: p.open, loose: p.loose, budget: budget, report: v.report, stage: v.stage(),
 		})
 	}
@@ -59,7 +57,7 @@ func newPicture(ctx context.Context, v *visit, p *place) (*picture, error) {
 func (p *picture) check(v *visit) error {
 	layers, diffIDs := p.manifest.Layers, p.config.RootFS.DiffIDs
 	if limit := v.Options.Limits.MaxLayers; len(layers) > limit {
-		return fault.New(fault.TooLarge, "it has %d layers, more than %d (limit layers)", len(layers), limit)
+		return tooManyLayers("it has more than %d layers", limit)
 	}
 	if len(layers) != len(diffIDs) {
 		return fault.New(fault.Unsupported, "its manifest lists %d layers and its configuration %d", len(layers), len(diffIDs))
@@ -75,6 +73,11 @@ func (p *picture) check(v *visit) error {
 		}
 	}
 	return nil
+}
+
+func tooManyLayers(what string, limit int) error {
+	return fault.New(fault.TooLarge, what+" (limit layers)", limit).
+		WithHint("raise it with --max-layers if the image can be trusted")
 }
 
 // isConfig tells whether a configuration of that type is an image's. Early
@@ -115,43 +118,4 @@ func (p *picture) diffIDs() []string {
 		all[i] = l.diffID.String()
 	}
 	return all
-}
-
-// The rest is what v1.Image asks for.
-
-func (p *picture) Layers() ([]v1.Layer, error) {
-	all := make([]v1.Layer, len(p.layers))
-	for i, l := range p.layers {
-		all[i] = l
-	}
-	return all, nil
-}
-
-func (p *picture) MediaType() (types.MediaType, error) { return p.doc.mediaType, nil }
-func (p *picture) Size() (int64, error)                { return int64(len(p.doc.data)), nil }
-func (p *picture) ConfigName() (v1.Hash, error)        { return hashOf(p.rawConf), nil }
-func (p *picture) ConfigFile() (*v1.ConfigFile, error) { return p.config.DeepCopy(), nil }
-func (p *picture) RawConfigFile() ([]byte, error)      { return p.rawConf, nil }
-func (p *picture) Digest() (v1.Hash, error)            { return p.doc.digest, nil }
-func (p *picture) Manifest() (*v1.Manifest, error)     { return p.manifest.DeepCopy(), nil }
-func (p *picture) RawManifest() ([]byte, error)        { return p.doc.data, nil }
-func (p *picture) LayerByDigest(h v1.Hash) (v1.Layer, error) {
-	if h == p.manifest.Config.Digest {
-		return partial.ConfigLayer(p)
-	}
-	for _, l := range p.layers {
-		if l.desc.Digest == h {
-			return l, nil
-		}
-	}
-	return nil, fault.New(fault.NotFound, "the image has no layer %s", h)
-}
-
-func (p *picture) LayerByDiffID(h v1.Hash) (v1.Layer, error) {
-	for _, l := range p.layers {
-		if l.diffID == h {
-			return l, nil
-		}
-	}
-	return nil, fault.New(fault.NotFound, "the image has no layer with the diff ID %s", h)
 }

@@ -128,9 +128,7 @@ func distinct(all []*layer) []*layer {
 func (p *pass) layer(ctx context.Context, l *layer, do func(context.Context, Stream) error) error {
 	ctx, cancel := context.WithCancel(ctx) // for what is still being fetched
 	defer cancel()
-	own := *l
-	own.ctx = ctx
-	from, err := own.stored()
+	from, err := l.stored(ctx)
 	if err != nil {
 		return err
 	}
@@ -141,7 +139,7 @@ func (p *pass) layer(ctx context.Context, l *layer, do func(context.Context, Str
 	}
 	fetch, err := s.start(ctx, from)
 	if err != nil {
-		return own.blame(from, err)
+		return l.blame(from, err)
 	}
 	defer func() {
 		cancel() // unblocks fetch

@@ -60,8 +60,7 @@ func TestRegistryChoosesFromAnIndexByPlatform(t *testing.T) {
 		req := ask("app:1")
 		req.Platform = platform
 		got := open(t, req)
-		config, _ := got.V1().ConfigFile()
-		same(t, platform, config.Config.User, user)
+		same(t, platform, configOf(t, got).Config.User, user)
 		same(t, "parent digest", got.ParentDigest, parent)
 		same(t, "parent", string(got.ParentManifest), string(raw))
 		same(t, "repository digests", got.RepoDigests, []string{r.Host + "/app@" + parent, r.Host + "/app@" + got.Digest})
@@ -105,7 +104,7 @@ func TestRegistryCredentials(t *testing.T) {
 			req.Options.Registry.CAFiles = []string{r.CAFile}
 			c.set(&req.Options.Registry)
 			if c.kind == fault.Internal {
-				contents(t, open(t, req).V1())
+				read(t, open(t, req), image.Reading{})
 				return
 			}
 			err := refuse(t, req)
@@ -228,7 +227,7 @@ func TestCredentialsAreNotSentToWhereARedirectLeads(t *testing.T) {
 		t.Errorf("the signature is in %q", err)
 	}
 	req.Options.Registry.PlainHTTP = append(req.Options.Registry.PlainHTTP, other.Host)
-	contents(t, open(t, req).V1())
+	read(t, open(t, req), image.Reading{})
 	if asked.Load() == 0 || heard.Load() != 0 {
 		t.Errorf("of %d requests to the other host %d held credentials", asked.Load(), heard.Load())
 	}
@@ -262,7 +261,7 @@ func TestTokenServer(t *testing.T) {
 	token = "a-token"
 
 	realm = "https://" + r.Host + "/token"
-	contents(t, open(t, req).V1())
+	read(t, open(t, req), image.Reading{})
 
 	inTheOpen, _ := plain(t, imagetest.RegistryOptions{})
 	realm = "http://" + inTheOpen.Host + "/token"
@@ -271,7 +270,7 @@ func TestTokenServer(t *testing.T) {
 
 	realm = "https://" + r.Host + "/token"
 	req.Options.Registry.Credentials = []image.Credential{{Authority: r.Host, Token: token}}
-	contents(t, open(t, req).V1())
+	read(t, open(t, req), image.Reading{})
 }
 
 func TestRepositoryURL(t *testing.T) {

@@ -15,11 +15,6 @@ type Request struct {
 	Source    string // a name of Sources; "" tries them in their fixed order
 	Platform  string // os/arch[/variant]; "" is linux and the machine's own architecture
 
-	// Streamed is for whoever opens an image to Read it: what only its layers
-	// tell is learnt on the way, so that a daemon's image is exported while it is
-	// read and not before. Identity may be complete after Read only, and V1 nil.
-	Streamed bool
-
 	Options Options
 }
 
@@ -84,7 +79,7 @@ type Limits struct {
 	MaxImageBytes    int64 // all layers together, unpacked; and an archive that a daemon streams: 64 GiB
 	MaxManifestBytes int64 // a manifest, an index or a configuration: 8 MiB
 	MaxLayers        int   // 1,000
-	MaxEntries       int   // entries of an archive that holds an image: 100,000
+	MaxArchived      int   // files, folders and links of the archive that holds an image, not of its layers: 100,000
 }
 
 // Progress is one step of work, reported while it goes on.
@@ -107,8 +102,8 @@ func (l Limits) defaults() Limits {
 	if l.MaxLayers <= 0 {
 		l.MaxLayers = 1000
 	}
-	if l.MaxEntries <= 0 {
-		l.MaxEntries = 100_000
+	if l.MaxArchived <= 0 {
+		l.MaxArchived = 100_000
 	}
 	return l
 }

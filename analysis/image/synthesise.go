@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"io/fs"
 	"slices"
@@ -95,17 +94,19 @@ func (v *visit) synthesise(ctx context.Context, archive fs.FS, one saved) (*plac
 		return nil, fault.New(fault.Unsupported, "its configuration cannot be read: %w", err)
 	}
 	m := made{one, archive, raw, config.RootFS.DiffIDs}
-	if len(one.Layers) != len(m.diffIDs) || len(m.diffIDs) > limits.MaxLayers {
-		return nil, fault.New(fault.Unsupported, "its manifest.json lists %d layers and its configuration %d; at most %d can be handled",
-			len(one.Layers), len(m.diffIDs), limits.MaxLayers)
+	if len(one.Layers) != len(m.diffIDs) {
+		return nil, fault.New(fault.Unsupported, "its manifest.json lists %d layers and its configuration %d", len(one.Layers), len(m.diffIDs))
 	}
-	if _, later := archive.(*tarball); later && v.Streamed {
+	if len(m.diffIDs) > limits.MaxLayers {
+		return nil, tooManyLayers("it has more than %d layers", limits.MaxLayers)
+	}
+	x, read := archive.(*export)
+	if !read {
 		return v.sizedLater(ctx, m)
 	}
 	sizes := make([]int64, len(m.diffIDs))
-	budget := newBudget(limits.MaxImageBytes, len(sizes))
 	for i, name := range one.Layers {
-		if sizes[i], err = unpackedSize(ctx, archive, name, func(n int64) error { return budget.spend(i, n) }); err != nil {
+		if sizes[i], err = x.unpackedSize(name); err != nil {
 			return nil, err
 		}
 	}
@@ -225,50 +226,4 @@ func openLayer(archive fs.FS, name string) (io.ReadCloser, form, int64, error) {
 type readCloser struct {
 	io.Reader
 	io.Closer
-}
-
-// unpackedSize is the size of a layer's tar stream. Only a packed layer has to
-// be read for it, and not where it has been.
-func unpackedSize(ctx context.Context, archive fs.FS, name string, spend func(int64) error) (int64, error) {
-	if x, ok := archive.(*export); ok {
-		if n, ok := x.unpackedSize(name); ok {
-			return n, nil
-		}
-	}
-	r, form, size, err := openLayer(archive, name)
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	if form == plain {
-		return size, nil
-	}
-	tar, err := inflate(r)
-	if err != nil {
-		return 0, fault.New(fault.Unsupported, "unpack layer %s: %w", printable(name), err)
-	}
-	defer tar.Close()
-	n, err := io.Copy(&meter{ctx: ctx, spend: spend}, tar)
-	if err != nil && fault.Of(err) == fault.Internal && context.Cause(ctx) == nil {
-		err = fault.New(fault.Unsupported, "unpack layer %s: %w", printable(name), err)
-	}
-	return n, err
-}
-
-// meter counts what is written to it, and stops it at a limit.
-type meter struct {
-	ctx   context.Context
-	spend func(int64) error
-	n     int64
-}
-
-func (m *meter) Write(p []byte) (int, error) {
-	if err := context.Cause(m.ctx); err != nil {
-		return 0, fmt.Errorf("unpack a layer: %w", err)
-	}
-	m.n += int64(len(p))
-	if err := m.spend(m.n); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

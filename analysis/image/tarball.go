@@ -46,8 +46,8 @@ func newTarball(file *os.File, limits Limits) (*tarball, error) {
 		if err != nil {
 			return nil, unsound(err, n)
 		}
-		if n >= limits.MaxEntries {
-			return nil, fault.New(fault.TooLarge, "the archive has more than %d entries (limit entries)", limits.MaxEntries)
+		if n >= limits.MaxArchived {
+			return nil, tooManyArchived(limits.MaxArchived)
 		}
 		// The reader has read this entry's header and nothing beyond it.
 		offset, err := section.Seek(0, io.SeekCurrent)
@@ -61,6 +61,13 @@ func newTarball(file *os.File, limits Limits) (*tarball, error) {
 			return nil, err
 		}
 	}
+}
+
+// tooManyArchived is about the archive itself, and not about the paths in layers,
+// which --max-entries bounds.
+func tooManyArchived(limit int) error {
+	return fault.New(fault.TooLarge, "the archive holds more than %d files, folders and links beside what its layers hold, a bound that is fixed", limit).
+		WithHint("an image of 1,000 layers has some 4,000 of them: save it again, and nothing else with it")
 }
 
 // unsound says that a file is no tar file, or ends before it should.

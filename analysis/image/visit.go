@@ -75,7 +75,7 @@ func (v *visit) open(ctx context.Context, s source) (*Image, error) {
 	}
 	v.report(Progress{Stage: "resolve", Finished: true})
 	return &Image{
-		Identity: pic.identity(p), Source: v.source, visit: v, picture: pic, diffIDs: pic.diffIDs(),
+		Identity: pic.identity(p), Source: v.source, visit: v, diffIDs: pic.diffIDs(), whole: true,
 		read: func(ctx context.Context, pass *pass) error {
 			return pass.each(ctx, pass.unread(pic.layers), pass.Layer)
 		},
@@ -93,7 +93,9 @@ func (v *visit) unread(p *place) *Image {
 		if err := v.suits(p, pic); err != nil {
 			return err
 		}
-		img.Identity, img.diffIDs = pic.identity(p), pic.diffIDs()
+		if !img.whole { // else there may be others who read it again
+			img.Identity, img.diffIDs, img.whole = pic.identity(p), pic.diffIDs(), true
+		}
 		return nil
 	}
 	return img
