@@ -123,6 +123,9 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
 	b := &bench{
 		options: o, store: s, answers: map[job]string{},
 		registry: os.Getenv("TIDEPOLE_TEST_REGISTRY"), docker: os.Getenv("TIDEPOLE_TEST_DOCKER_HOST"),

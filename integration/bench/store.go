@@ -11,10 +11,27 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // store keeps the bench's images and tools in the user's cache folder.
 type store struct{ dir string }
+
+// lock makes one bench at a time use the store; the lock ends with the process.
+func (s store) lock() error {
+	f, err := os.OpenFile(s.path("lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return fmt.Errorf("another bench runs on %s: %w", s.dir, errors.Join(err, f.Close()))
+	}
+	held = f
+	return nil
+}
+
+// held keeps the lock's file open.
+var held *os.File
 
 func openStore() (store, error) {
 	cache, err := os.UserCacheDir()
