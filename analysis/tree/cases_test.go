@@ -104,6 +104,8 @@ func TestNamedDifficulties(t *testing.T) {
 		{name: "names with many dots", image: spec{{f("x/a.tar.gz", "x"), f("x/..b.gz", "x"), f("x/.gz", "x"), f("x/a..gz", "x"), f("x/a.gz.", "x"), f("x/a.b.c.d", "x")}},
 			globs: []string{"**/*.gz", "**/*.tar.gz", "/x/*.gz", "/x/*..gz", "**/*.b.c.d", "**/*.c.d", "**/*.", "/x/*.gz."}},
 		{name: "names that are no text", image: spec{{f("a\xff", "x"), f("b\xff.py", "x"), f("é.py", "x"), f("xé", "x")}}, globs: []string{"/a\xff", "/a*", "/b?.py", "/*.py", "/?.py", "/*\xa9", "/x?", "/a\xff*", "**/a\xff*", "**/b\xff.*"}},
+		{name: "folders that are no text", image: spec{{f("a\xff/b.py", "x"), f("a\ufffd/b.py", "x"), d("a\xff"), d("a\ufffd")}},
+			globs: []string{"/a\xff/*.py", "/a\ufffd/*", "/a\ufffd/?.py", "**/a\xff/\\b*", "/a\xfe/[b].py", "**/a\xfe/{b.py,c/*}"}},
 		{name: "an entry for the root", image: spec{{d("./"), f("a", "x")}, {f("b", "x")}}, globs: []string{"/", "/*", "/**", "**"}},
 		{name: "folders with like names", image: spec{{f("a/x", "x"), f("a-b/x", "x"), f("a-/x", "x"), f("a.b/x", "x"), d("a"), d("a-"), f("a!", "x"), f("a0", "x"), f("a/x/y", "x")}}},
 	} {

@@ -42,8 +42,8 @@ func TestRandomImages(t *testing.T) {
 			squashed, open := mine(t, tars, options...)
 			resolver, err := theirs(t, tars, os)
 			if err != nil {
-				refused++
-				return
+				refused++ // then at least it answers, and the same each time
+				resolver = squashed.Resolver(t.Context(), open)
 			}
 			c := compare(squashed, open, resolver)
 			c.everything(squashed)

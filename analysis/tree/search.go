@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // search finds paths in a tree. What it needs for that is made when it is first
@@ -158,7 +159,7 @@ func (s *search) within(r request) (int32, bool) {
 		return none, false
 	}
 	above := path.Dir(r.glob.glob)
-	if isPattern(above) || path.Clean(r.glob.glob) != r.glob.glob {
+	if isPattern(above) || strings.ContainsRune(above, utf8.RuneError) || path.Clean(r.glob.glob) != r.glob.glob {
 		return none, false
 	}
 	n := literal(s.tree, above)

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -54,7 +55,7 @@ func (s *search) hasNames(glob string) bool {
 	}
 	needed := map[string]bool{}
 	for name := range strings.SplitSeq(certain, "/") {
-		if name != "" && !isPattern(name) {
+		if name != "" && !isPattern(name) && !strings.ContainsRune(name, utf8.RuneError) {
 			needed[name] = true
 		}
 	}
@@ -72,6 +73,13 @@ type walker struct {
 
 	last    string // the folder read before, which is often asked for again
 	entries []fs.DirEntry
+	open    []passage // down to it, as far as there are no links
+}
+
+// passage is a folder that was read by its own path.
+type passage struct {
+	path string
+	node int32
 }
 
 var errWalked = errors.New("the tree is only walked")
@@ -111,14 +119,11 @@ func (w *walker) ReadDir(name string) ([]fs.DirEntry, error) {
 	if w.entries != nil && w.last == name {
 		return w.entries, nil
 	}
-	f, err := w.find(name, true)
-	if err != nil || f.node == none {
+	n, err := w.folder(name)
+	if err != nil || n == none {
 		return nil, err
 	}
-	if again, err := w.comesBack(name, f); again || err != nil {
-		return nil, err
-	}
-	entries := w.list(f.node)
+	entries := w.list(n)
 	all := make([]fs.DirEntry, 0, len(entries))
 	for i := range entries {
 		at := &entries[i]
@@ -151,11 +156,38 @@ func (w *walker) list(n int32) []visited {
 	return all
 }
 
-// comesBack says whether a path has been, beside once, where it was before.
-func (w *walker) comesBack(name string, f found) (bool, error) {
-	if own := w.tree.path(f.node); !w.tree.odd && (own == name || w.plain(name) && own == "/"+name) {
-		return false, nil
+// folder is the one to read at a path: none where it comes back to where it was.
+func (w *walker) folder(name string) (int32, error) {
+	for w.plain(name) && len(w.open) > 0 {
+		top := w.open[len(w.open)-1]
+		rest, below := strings.CutPrefix(name, top.path)
+		if rest, ok := strings.CutPrefix(rest, "/"); below && ok && !strings.Contains(rest, "/") {
+			if c := w.tree.child(top.node, rest); c != none && w.tree.kind(c) == folder {
+				w.open = append(w.open, passage{name, c})
+				return c, nil
+			}
+			break
+		}
+		w.open = w.open[:len(w.open)-1]
 	}
+	f, err := w.find(name, true)
+	if err != nil || f.node == none {
+		return none, err
+	}
+	if own := w.tree.path(f.node); !w.tree.odd && (own == name || w.plain(name) && own == "/"+name) {
+		if w.tree.kind(f.node) == folder {
+			w.open = append(w.open[:0], passage{name, f.node})
+		}
+		return f.node, nil
+	}
+	if again, err := w.comesBack(name); again || err != nil {
+		return none, err
+	}
+	return f.node, nil
+}
+
+// comesBack says whether a path has been, beside once, where it was before.
+func (w *walker) comesBack(name string) (bool, error) {
 	paths := prefixes(name)
 	seen := map[int32]bool{}
 	for _, p := range paths {
