@@ -356,11 +356,9 @@ func TestOpenedFileIsChecked(t *testing.T) {
 	for at := range file.Len() {
 		broken := bytes.Clone(file.Bytes())
 		broken[at] ^= 0x40
-		b, err := bundle.OpenFile(inMemory{bytes.NewReader(broken)}, int64(len(broken)))
-		if err == nil && at < file.Len()-3000 {
+		if _, err := bundle.OpenFile(inMemory{bytes.NewReader(broken)}, int64(len(broken))); err == nil {
 			t.Fatalf("byte %d was changed, and nobody saw it", at)
 		}
-		b.Close()
 		if _, err := bundle.OpenFile(inMemory{bytes.NewReader(broken[:at])}, int64(at)); err == nil {
 			t.Fatalf("cut to %d bytes, it opens", at)
 		}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -60,7 +61,7 @@ func (u *unpacking) Close() error {
 type table struct {
 	Index  json.RawMessage `json:"index"`
 	Parts  []tableEntry    `json:"parts"`
-	Digest string          `json:"digest"` // sha256 of all bytes before the table
+	Digest string          `json:"digest"` // sha256 of all bytes before the frame
 }
 
 // tableEntry is where a part's packed bytes lie, in the order of the index.
@@ -70,11 +71,13 @@ type tableEntry struct {
 }
 
 // The table's frame: magic number and length as for every frame that decoders
-// skip, the table, its length once more and a mark, so that it is found from the
-// end.
+// skip, the table, and a tail, so that it is found from the end: its SHA-256, its
+// length once more and a mark.
 const (
 	skipped   = 0x184d2a5e
-	tableMark = 0x74706231
+	tableMark = 0x74706232
+	frameHead = 4 + 4
+	frameTail = sha256.Size + 4 + 4
 )
 
 func (t table) frame() ([]byte, error) {
@@ -82,35 +85,46 @@ func (t table) frame() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	frame := binary.LittleEndian.AppendUint32(nil, skipped)
-	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)+8))
-	frame = append(frame, data...)
-	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)))
-	return binary.LittleEndian.AppendUint32(frame, tableMark), nil
+	return frameOf(data), nil
 }
 
-// readTable reads the table and checks that what is before it is whole.
+func frameOf(data []byte) []byte {
+	frame := binary.LittleEndian.AppendUint32(nil, skipped)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)+frameTail))
+	frame = append(frame, data...)
+	sum := sha256.Sum256(data)
+	frame = append(frame, sum[:]...)
+	frame = binary.LittleEndian.AppendUint32(frame, uint32(len(data)))
+	return binary.LittleEndian.AppendUint32(frame, tableMark)
+}
+
+// readTable reads the table and checks that it and what is before it is whole.
 func readTable(r io.ReaderAt, size int64) (table, error) {
 	var t table
 	var tail [8]byte
-	if size < 16 {
+	if size < frameHead+frameTail {
 		return t, damaged("it is too short")
 	}
-	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+	if _, err := io.ReadFull(io.NewSectionReader(r, size-8, 8), tail[:]); err != nil {
 		return t, err
 	}
 	length := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if binary.LittleEndian.Uint32(tail[4:]) != tableMark || length > maxIndex || length+16 > size {
+	start := size - frameTail - length - frameHead
+	if binary.LittleEndian.Uint32(tail[4:]) != tableMark || length > maxIndex || start < 0 {
 		return t, damaged("it has no table of its parts")
 	}
-	data := make([]byte, length)
-	if _, err := r.ReadAt(data, size-8-length); err != nil {
+	frame := make([]byte, size-start)
+	if _, err := io.ReadFull(io.NewSectionReader(r, start, size-start), frame); err != nil {
 		return t, err
+	}
+	data := frame[frameHead : frameHead+length]
+	if !bytes.Equal(frame, frameOf(data)) {
+		return t, damaged("its table is not what was written")
 	}
 	if err := json.Unmarshal(data, &t); err != nil {
 		return t, damaged("its table: %w", err)
 	}
-	digest, _, err := Sum(io.NewSectionReader(r, 0, size-16-length))
+	digest, _, err := Sum(io.NewSectionReader(r, 0, start))
 	if err == nil && digest != t.Digest {
 		err = damaged("its bytes are %s, its table says %s", digest, t.Digest)
 	}
