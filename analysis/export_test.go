@@ -1,9 +1,17 @@
 package analysis
 
-import "github.com/tidepole/tidepole/analysis/image"
+import (
+	"context"
+
+	"github.com/tidepole/tidepole/analysis/cache"
+	"github.com/tidepole/tidepole/analysis/image"
+)
 
 // RecordNames are the tags that an image is recorded under.
 func RecordNames(req Request, id image.Identity, source string) ([]string, error) {
 	n, err := recordNames(req, id, source)
 	return n.tags, err
 }
+
+// Exports is what reading an image remembers in a store.
+func Exports(ctx context.Context, store cache.Store) image.Memory { return exports{ctx, store} }

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"io"
@@ -82,7 +83,8 @@ func (s sound) Create(ctx context.Context, kind string) (cache.Pending, error) {
 	return s.Store.Create(ctx, kind)
 }
 
-// exports is what reading an image may remember of an export in the cache.
+// exports is what reading an image may remember of an export in the cache. An
+// entry begins with the SHA-256 of what follows.
 type exports struct {
 	ctx   context.Context
 	store cache.Store
@@ -91,7 +93,7 @@ type exports struct {
 // maxRemembered bounds what is remembered of an export, in bytes.
 const maxRemembered = 32 << 20
 
-// Get gives what was put under a key.
+// Get gives what was put under a key. What is damaged is removed.
 func (m exports) Get(key string) ([]byte, bool) {
 	blob, err := m.store.Get(m.ctx, exportKind, keyOf(key))
 	if err != nil {
@@ -102,13 +104,21 @@ func (m exports) Get(key string) ([]byte, bool) {
 		return nil, false
 	}
 	data, err := io.ReadAll(io.NewSectionReader(blob, 0, blob.Size()))
-	return data, err == nil
+	if err != nil {
+		return nil, false
+	}
+	if len(data) < sha256.Size || sha256.Sum256(data[sha256.Size:]) != [sha256.Size]byte(data) {
+		_ = m.store.Remove(m.ctx, exportKind, keyOf(key))
+		return nil, false
+	}
+	return data[sha256.Size:], true
 }
 
 // Put keeps data under a key, if there is room for it.
 func (m exports) Put(key string, data []byte) {
 	_ = put(m.ctx, m.store, exportKind, keyOf(key), func(w io.Writer) error {
-		_, err := w.Write(data)
+		sum := sha256.Sum256(data)
+		_, err := w.Write(append(sum[:], data...))
 		return err
 	})
 }
