@@ -468,3 +468,32 @@ func TestALockThatIsHeld(t *testing.T) {
 		t.Errorf("clear: %v", err)
 	}
 }
+
+// An analysis that is interrupted while another process holds the lock is not
+// warned of a cache that cannot be used.
+func TestAnInterruptedCommitWarnsOfNothing(t *testing.T) {
+	dir := t.TempDir()
+	d := open(t, dir, cache.Options{Warn: func(err error) { t.Errorf("warned: %v", err) }})
+	f, err := os.Open(filepath.Join(inside(dir), "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	p, err := d.Create(ctx, "layer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.Commit(key(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	if left, _ := filepath.Glob(filepath.Join(inside(dir), "pending", "*")); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}

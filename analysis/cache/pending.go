@@ -156,7 +156,9 @@ func (p *pending) Commit(key string) (Blob, error) {
 	}
 	p.done = true
 	if err := p.dir.keep(p, entryName(p.kind, key)); err != nil {
-		p.dir.tell(err)
+		if context.Cause(p.ctx) == nil { // who interrupts need not be warned
+			p.dir.tell(err)
+		}
 		_ = p.dir.root.Remove(p.name)
 	}
 	_, _ = flock(p.file, syscall.LOCK_UN)
