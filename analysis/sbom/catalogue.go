@@ -74,9 +74,6 @@ func catalog(ctx context.Context, r file.Resolver, described source.Source, src 
 // Catalogers are the names of syft's catalogers that ran, sorted.
 func (c *Catalogue) Catalogers() []string { return c.sections.Catalogers }
 
-// Packages is the number of packages.
-func (c *Catalogue) Packages() int { return c.sections.Packages }
-
 func (s Source) diffIDs() []string {
 	ids := make([]string, 0, len(s.Layers))
 	for _, l := range s.Layers {

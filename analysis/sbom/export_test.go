@@ -7,6 +7,9 @@ import (
 	"github.com/anchore/syft/syft/file"
 )
 
+// Packages is the number of packages.
+func (c *Catalogue) Packages() int { return c.sections.Packages }
+
 // Watch is a resolver as catalogers are given it.
 func Watch(ctx context.Context, r file.Resolver) file.Resolver {
 	return &watched{Resolver: r, ctx: ctx}

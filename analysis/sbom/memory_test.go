@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -57,19 +56,6 @@ func remembered(t *testing.T, m *sbom.Memory, layers ...[]entry) bool {
 		t.Errorf("with memory it is another document\n got: %s\nwant: %s", around(got, want), around(want, got))
 	}
 	return count.opened.Load() == 0
-}
-
-func ownProgram(t testing.TB) string {
-	t.Helper()
-	path, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
 }
 
 var base = slices.Concat(distro, []entry{
