@@ -170,6 +170,8 @@ func same(t *testing.T, image spec, os string, more, paths []string) {
 		c.byGlob(p + "*")
 	}
 	c.byGlob(more...)
+	c.files(squashed, more...)
+	c.files(squashed, globs[4:]...)
 	c.report(t, image)
 }
 

@@ -169,3 +169,12 @@ func record(b []byte) (*layers.Record, error) {
 	}
 	return layers.OpenRecord(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
 }
+
+func index(t *testing.T, b []byte) *layers.Index {
+	t.Helper()
+	r, err := record(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Index()
+}

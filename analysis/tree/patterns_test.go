@@ -2,6 +2,7 @@ package tree_test
 
 import (
 	_ "embed"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -48,4 +49,24 @@ func TestCatalogerPatterns(t *testing.T) {
 	}
 	isFolder := func(e entry) bool { return e.flag == 0 && above[e.name] }
 	same(t, spec{slices.DeleteFunc(lower, isFolder), slices.DeleteFunc(upper, isFolder)}, "linux", catalogerGlobs(), nil)
+}
+
+// like is an image of about that many paths, like those of Debian with programs
+// of several ecosystems.
+func like(paths int) spec {
+	base := []entry{d("usr"), d("usr/lib"), d("usr/bin"), s("lib", "usr/lib"), s("bin", "usr/bin"), s("sbin", "usr/sbin"), d("var/lib/dpkg/info")}
+	for i := range paths / 20 {
+		base = append(base, f(fmt.Sprintf("usr/share/doc/pkg%d/copyright", i), "x"), f(fmt.Sprintf("var/lib/dpkg/info/pkg%d.md5sums", i), "x"),
+			f(fmt.Sprintf("var/lib/dpkg/info/pkg%d.list", i), "x"), s(fmt.Sprintf("usr/lib/lib%d.so", i), fmt.Sprintf("lib%d.so.1", i)),
+			f(fmt.Sprintf("usr/lib/lib%d.so.1", i), "x"), f(fmt.Sprintf("usr/bin/tool%d", i), "x"))
+	}
+	var node []entry
+	for i := range paths * 7 / 10 / 10 {
+		dir := fmt.Sprintf("usr/lib/node_modules/app/node_modules/mod%d", i)
+		node = append(node, d(dir), f(dir+"/package.json", "{}"), f(dir+"/LICENSE", "x"))
+		for j := range 7 {
+			node = append(node, f(fmt.Sprintf("%s/lib/part-%d.js", dir, j), "x"))
+		}
+	}
+	return spec{base, node, {f("usr/lib/node_modules/app/node_modules/mod1/.wh.LICENSE", ""), f("etc/os-release", "ID=debian")}}
 }

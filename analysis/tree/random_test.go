@@ -65,6 +65,9 @@ func TestRandomImages(t *testing.T) {
 			c.byGlob(randomGlob(r), randomGlob(r), randomGlob(r))
 			for _, p := range globs {
 				c.byGlob(p)
+				if r.IntN(10) == 0 {
+					c.files(squashed, p, randomGlob(r))
+				}
 			}
 			asked += c.asked
 			if len(c.differences) > 0 {
