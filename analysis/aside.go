@@ -2,63 +2,142 @@ package analysis
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/analysis/layers"
 )
 
-// aside is contents that no record in the cache may hold, as there are secrets
-// among them. It ends with the analysis.
+// aside is contents that are not in a layer's record: those with secrets, which
+// nothing may hold that outlives the analysis, and those that shared a block of
+// the record with them, which have an entry of their own in the cache.
 type aside struct {
-	blob cache.Blob
-	at   map[int]extent // by ordinal
+	Places map[int]extent `json:"places"` // by ordinal
+	SHA256 []byte         `json:"sha256"` // of all of it
+
+	blob    cache.Blob
+	checked sync.Once
+	damaged error
+	end     int64
+	sum     hash.Hash
+	to      cache.Pending
 }
 
 // extent is where a content lies.
-type extent struct{ from, size int64 }
+type extent struct {
+	From int64 `json:"from"`
+	Size int64 `json:"size"`
+}
+
+// maxBeside bounds the entry of those without secrets, in bytes.
+const maxBeside = 64 << 20
 
 // withhold takes the contents with secrets out of what was written of a record
-// that outlives the analysis, and keeps them aside. nil: there are none.
-func (r *reading) withhold(ctx context.Context, w *layers.Writer, x *layers.Index, p cache.Pending, secrets *found) (*aside, error) {
+// that outlives the analysis. nil: there are none.
+func (r *reading) withhold(ctx context.Context, w *layers.Writer, x *layers.Index, p cache.Pending, secrets *found) (hidden, beside *aside, err error) {
 	if !r.keeps || secrets == nil || len(secrets.Files) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	var ordinals []int
 	for _, f := range secrets.Files {
 		ordinals = append(ordinals, f.Ordinal)
 	}
-	to, err := r.spill.Create(ctx, layerKind)
-	if err != nil {
-		return nil, err
+	if hidden, err = newAside(ctx, r.spill); err != nil {
+		return nil, nil, err
 	}
-	a := &aside{at: map[int]extent{}}
-	var end int64
+	if beside, err = newAside(ctx, r.kept); err != nil {
+		return nil, nil, errors.Join(err, hidden.close())
+	}
 	err = w.Withhold(x, p, ordinals, func(n int, content io.Reader) error {
-		size, err := io.Copy(to, content)
-		a.at[n] = extent{end, size}
-		end += size
-		return err
+		_, secret := slices.BinarySearch(ordinals, n)
+		if secret || beside.end+x.Size(n) > maxBeside {
+			return hidden.add(n, content)
+		}
+		return beside.add(n, content)
 	})
-	if err != nil || len(a.at) == 0 {
-		return nil, errors.Join(err, to.Discard())
+	if err != nil {
+		return nil, nil, errors.Join(err, hidden.close(), beside.close())
 	}
-	a.blob, err = to.Commit(fmt.Sprintf("aside-%08d", r.asides.Add(1)))
-	return a, err
+	return hidden, beside, nil
+}
+
+func newAside(ctx context.Context, in cache.Store) (*aside, error) {
+	to, err := in.Create(ctx, layerKind)
+	return &aside{Places: map[int]extent{}, to: to, sum: sha256.New()}, err
+}
+
+func (a *aside) add(ordinal int, content io.Reader) error {
+	size, err := io.Copy(io.MultiWriter(a.to, a.sum), content)
+	a.Places[ordinal] = extent{a.end, size}
+	a.end += size
+	return err
+}
+
+// commit makes it an entry.
+func (a *aside) commit(key string) (err error) {
+	switch {
+	case a == nil:
+		return nil
+	case len(a.Places) == 0:
+		return a.to.Discard()
+	}
+	a.blob, err = a.to.Commit(key)
+	return err
+}
+
+// attachment is what a record says of it.
+func (a *aside) attachment() ([]byte, error) {
+	if a == nil {
+		return nil, nil
+	}
+	a.SHA256 = a.sum.Sum(nil)
+	return json.Marshal(a)
+}
+
+// openBeside reads what a record says, and finds the entry; nil: there is none.
+func (r *reading) openBeside(ctx context.Context, attachment []byte, key string) *aside {
+	a := &aside{}
+	if json.Unmarshal(attachment, a) != nil || len(a.Places) == 0 {
+		return nil
+	}
+	blob, err := r.kept.Get(ctx, layerKind, key)
+	if err != nil {
+		return nil // the layer is read again, should somebody ask
+	}
+	a.blob = blob
+	return a
 }
 
 // content is what the entry with that ordinal holds.
 func (a *aside) content(ordinal int) (layers.Content, bool) {
-	if a == nil {
+	if a == nil || a.blob == nil {
 		return nil, false
 	}
-	at, ok := a.at[ordinal]
-	if !ok {
+	at, ok := a.Places[ordinal]
+	if !ok || at.From < 0 || at.Size < 0 {
 		return nil, false
 	}
-	return closing{io.NewSectionReader(a.blob, at.from, at.size)}, true
+	a.checked.Do(func() {
+		if a.sum != nil {
+			return // written a moment ago
+		}
+		sum := sha256.New()
+		_, a.damaged = io.Copy(sum, io.NewSectionReader(a.blob, 0, a.blob.Size()))
+		if a.damaged == nil && !slices.Equal(sum.Sum(nil), a.SHA256) {
+			a.damaged = fmt.Errorf("its digest is wrong")
+		}
+	})
+	if a.damaged != nil {
+		return nil, false
+	}
+	return closing{io.NewSectionReader(a.blob, at.From, at.Size)}, true
 }
 
 // closing is a content that there is nothing to close of.
@@ -68,8 +147,13 @@ type closing struct{ *io.SectionReader }
 func (closing) Close() error { return nil }
 
 func (a *aside) close() error {
-	if a == nil || a.blob == nil {
+	switch {
+	case a == nil:
 		return nil
+	case a.blob != nil:
+		return a.blob.Close()
+	case a.to != nil:
+		return a.to.Discard()
 	}
-	return a.blob.Close()
+	return nil
 }

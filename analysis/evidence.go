@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/sbom"
@@ -42,7 +43,11 @@ func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) error {
 		src.Layers = append(src.Layers, sbom.SourceLayer{DiffID: l.id, MediaType: types[i], Size: sbom.SizeOf(l.index())})
 	}
 	var err error
-	if e.tree, err = tree.Squash(ctx, all); err != nil {
+	var options []tree.Option
+	if os, _, _ := strings.Cut(e.img.Platform, "/"); os == "windows" {
+		options = append(options, tree.Windows())
+	}
+	if e.tree, err = tree.Squash(ctx, all, options...); err != nil {
 		return err
 	}
 	e.catalogue, err = sbom.Catalog(ctx, e.tree.Resolver(ctx, e.open), src, m)

@@ -30,6 +30,7 @@ const (
 const (
 	searchesName    = "searches"    // what was found in contents
 	executablesName = "executables" // what was found out of executables
+	besideName      = "beside"      // which contents lie in an entry of their own
 )
 
 // layer is a layer that was read, now or earlier.
@@ -39,7 +40,8 @@ type layer struct {
 	blob        cache.Blob
 	searches    searches
 	executables *sbom.Findings
-	aside       *aside // contents that the record may not hold; nil: none
+	hidden      *aside // contents with secrets, for this time alone; nil: none
+	beside      *aside // contents that lay beside those; nil: none
 
 	once sync.Once // the layer was read once more, for contents that its record lacks
 	more *layer
@@ -53,6 +55,15 @@ type searches struct {
 }
 
 func (l *layer) index() *layers.Index { return l.record.Index() }
+
+// close closes what the layer lies in.
+func (l *layer) close() error {
+	err := errors.Join(l.hidden.close(), l.beside.close())
+	if l.blob != nil {
+		err = errors.Join(err, l.blob.Close())
+	}
+	return err
+}
 
 // reading is one reading of an image: its layers come from the cache, or from
 // the image, and are then in the cache.
@@ -137,9 +148,15 @@ func (r *reading) find(ctx context.Context, diffID string) bool {
 		_ = r.kept.Remove(ctx, layerKind, r.layerKey(diffID))
 		return false
 	}
+	if data, ok := l.record.Attachment(besideName); ok {
+		l.beside = r.openBeside(ctx, data, r.besideKey(diffID))
+	}
 	r.add(l)
 	return true
 }
+
+// besideKey is the name of what lay beside a layer's secrets.
+func (r *reading) besideKey(diffID string) string { return keyOf(r.fingerprint, diffID, besideName) }
 
 func (r *reading) add(l *layer) {
 	r.have[l.id] = l
@@ -181,7 +198,7 @@ func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.have[l.id] != nil {
-		return errors.Join(l.blob.Close(), l.aside.close())
+		return l.close()
 	}
 	r.add(l)
 	return nil
@@ -230,12 +247,20 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 		return nil, err
 	}
 	w.Attach(executablesName, data)
-	apart, err := r.withhold(ctx, w, x, p, found.Secrets)
+	hidden, beside, err := r.withhold(ctx, w, x, p, found.Secrets)
 	if err != nil {
 		return nil, err
 	}
+	l := &layer{hidden: hidden, beside: beside}
+	if data, err = beside.attachment(); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
+	w.Attach(besideName, data)
 	if err := w.Finish(x); err != nil {
-		return nil, errors.Join(err, apart.close())
+		return nil, errors.Join(err, l.close())
+	}
+	if err := errors.Join(hidden.commit(fmt.Sprintf("hidden-%08d", r.asides.Add(1))), beside.commit(r.besideKey(s.DiffID()))); err != nil {
+		return nil, errors.Join(err, l.close())
 	}
 	key := r.layerKey(s.DiffID())
 	if !same {
@@ -243,14 +268,14 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 	}
 	blob, err := p.Commit(key)
 	if err != nil {
-		return nil, errors.Join(err, apart.close())
+		return nil, errors.Join(err, l.close())
 	}
-	l, err := openLayer(s.DiffID(), blob)
+	opened, err := openLayer(s.DiffID(), blob)
 	if err != nil {
-		return nil, errors.Join(err, blob.Close(), apart.close())
+		return nil, errors.Join(err, blob.Close(), l.close())
 	}
-	l.aside = apart
-	return l, nil
+	opened.hidden, opened.beside = hidden, beside
+	return opened, nil
 }
 
 // executables looks into the executables of a layer whose contents w has written.
@@ -277,8 +302,10 @@ func (r *reading) content(all []*layer) tree.Open {
 		if c, ok := l.record.Content(at.Ordinal); ok {
 			return watched{c, r, l.id}, nil
 		}
-		if c, ok := l.aside.content(at.Ordinal); ok {
-			return c, nil
+		for _, a := range []*aside{l.hidden, l.beside} {
+			if c, ok := a.content(at.Ordinal); ok {
+				return watched{c, r, l.id}, nil
+			}
 		}
 		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
 		if l.err != nil {
@@ -377,7 +404,7 @@ func (r *reading) close() error {
 	defer r.mu.Unlock()
 	var errs []error
 	for _, l := range r.open {
-		errs = append(errs, l.blob.Close(), l.aside.close())
+		errs = append(errs, l.close())
 	}
 	r.open = nil
 	return errors.Join(append(errs, r.spill.Close())...)
