@@ -84,7 +84,7 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 	if err = errors.Join(r.damage(ctx), err); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
-	r.remember(ctx, b)
+	r.remember(ctx, b, e.secret)
 	return b, nil
 }
 

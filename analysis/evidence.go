@@ -28,6 +28,7 @@ type evidence struct {
 	tree      *tree.Tree
 	catalogue *sbom.Catalogue
 	gaps      []sbom.Gap
+	secret    bool // in a file that was retrieved
 }
 
 // catalog finds the paths of the final image and the packages in them.
@@ -147,6 +148,9 @@ func (e *evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 				continue
 			}
 			total += int64(len(data))
+			if found := e.layers[f.Place.Layer].searches.Secrets; found != nil && len(found.matches(f.Place.Ordinal)) > 0 {
+				e.secret = true
+			}
 			location := bundle.Location{Path: f.Path, LayerID: f.Layer}
 			if err := yield(bundle.FileContent{Location: location, Contents: base64.StdEncoding.EncodeToString(data)}); err != nil {
 				return err

@@ -83,6 +83,7 @@ type reading struct {
 	have    map[string]*layer // by diff ID
 	open    []*layer          // all there are, to be closed
 	damaged map[string]error  // by diff ID: why a record could not be read
+	failed  error             // why a content could not be had
 }
 
 func newReading(req Request, o Options, img *image.Image) *reading {
@@ -140,13 +141,14 @@ func (r *reading) find(ctx context.Context, diffID string) bool {
 		return false
 	}
 	l, err := openLayer(diffID, blob)
-	if err == nil {
-		err = r.budget.Count(l.index())
-	}
 	if err != nil {
 		blob.Close()
 		_ = r.kept.Remove(ctx, layerKind, r.layerKey(diffID))
 		return false
+	}
+	if r.budget.Count(l.index()) != nil {
+		blob.Close()
+		return false // reading it meets the limit, too, and says so
 	}
 	if data, ok := l.record.Attachment(besideName); ok {
 		l.beside = r.openBeside(ctx, data, r.besideKey(diffID))
@@ -309,6 +311,7 @@ func (r *reading) content(all []*layer) tree.Open {
 		}
 		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
 		if l.err != nil {
+			r.fail(fmt.Errorf("read layer %s once more, for %q: %w", l.id, l.index().Path(at.Ordinal), l.err))
 			return nil, l.err
 		}
 		c, ok := l.more.record.Content(at.Ordinal)
@@ -354,10 +357,23 @@ func (w watched) note(err error) error {
 	return err
 }
 
-// broken is why a record could not be read; nil where all could.
+// fail notes why a content could not be had: a cataloger may take that for a file
+// without packages.
+func (r *reading) fail(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failed == nil {
+		r.failed = err
+	}
+}
+
+// broken is why a content or a record could not be read; nil where all could.
 func (r *reading) broken() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.failed != nil {
+		return r.failed
+	}
 	for id, err := range r.damaged {
 		return fmt.Errorf("layer %s: %w: %w", id, errDamaged, err)
 	}
@@ -367,8 +383,10 @@ func (r *reading) broken() error {
 // damage is broken, and removes such records, so that they are made again.
 func (r *reading) damage(ctx context.Context) error {
 	err := r.broken()
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for id := range r.damaged {
-		_ = r.kept.Remove(ctx, layerKind, r.layerKey(id))
+		_ = r.kept.Remove(context.WithoutCancel(ctx), layerKind, r.layerKey(id))
 	}
 	return err
 }

@@ -26,7 +26,10 @@ func (r *reading) key() string {
 		Annotations             map[string]string
 		Retrieve                int64
 		Tool                    string
-	}{r.img.Identity, r.img.Source, r.req.Name, r.req.Image.Reference, r.req.Dockerfile, r.req.Annotations, r.o.RetrieveMaxSize, r.o.Tool})
+		Entries                 int
+		Limits                  image.Limits
+	}{r.img.Identity, r.img.Source, r.req.Name, r.req.Image.Reference, r.req.Dockerfile, r.req.Annotations, r.o.RetrieveMaxSize, r.o.Tool,
+		r.o.MaxEntries, r.req.Image.Options.Limits})
 	if err != nil {
 		return ""
 	}
@@ -54,8 +57,10 @@ func (r *reading) recall(ctx context.Context) *bundle.Bundle {
 
 // remember keeps a bundle. That it could not be kept costs the next analysis,
 // not this one.
-func (r *reading) remember(ctx context.Context, b *bundle.Bundle) {
-	if key := r.key(); key != "" {
+//
+// One that has files whole, in which there are secrets, is not kept.
+func (r *reading) remember(ctx context.Context, b *bundle.Bundle, secret bool) {
+	if key := r.key(); key != "" && !secret {
 		_ = put(ctx, r.kept, bundleKind, key, func(w io.Writer) error { return bundle.WriteFile(w, b) })
 	}
 }

@@ -13,9 +13,8 @@ import (
 	"github.com/tidepole/tidepole/formats/bundle"
 )
 
-// MaxMatches bounds what one search of a layer keeps, and what it keeps of an
-// image.
-const MaxMatches = 1_000_000
+// MaxMatches bounds what one search keeps of a layer.
+const MaxMatches = 100_000
 
 // found is what a search found in one layer.
 type found struct {
@@ -79,7 +78,7 @@ func (s *search) observe(e layers.Entry, ordinal int, r io.Reader) {
 		s.gap(ordinal, skipped)
 	}
 	if room := MaxMatches - s.count; len(matches) > room {
-		s.gap(ordinal, fmt.Sprintf("the image has more than %d matches: the rest of them is left out", MaxMatches))
+		s.gap(ordinal, fmt.Sprintf("the layer has more than %d matches: the rest of them is left out", MaxMatches))
 		matches = matches[:room]
 	}
 	if len(matches) > 0 {
