@@ -24,13 +24,6 @@ type secret struct {
 	Path string
 }
 
-// The seeds of the application's source: the reference image's, and that of the
-// image in which only the source differs.
-const (
-	referenceSource = 1
-	changedSource   = 2
-)
-
 // file is one file of the application.
 type file struct {
 	name string
@@ -130,11 +123,12 @@ func zipped(s string) []byte {
 	return b.Bytes()
 }
 
-// source gives the application's own files, other ones for every seed.
-func source(seed int64) []file {
-	r := rand.New(rand.NewSource(seed))
+// source gives the application's own files. In those that changed the text is
+// another, and a few files are new or gone; what is declared is the same.
+func source(changed bool) []file {
+	r := rand.New(rand.NewSource(1))
 	files := []file{
-		{"srv/app/package.json", 0o644, []byte(fmt.Sprintf(`{"name": "shop", "version": "1.%d.0", "license": "UNLICENSED"}`+"\n", seed))},
+		{"srv/app/package.json", 0o644, []byte(`{"name": "shop", "version": "1.1.0", "license": "UNLICENSED"}` + "\n")},
 		{"srv/app/requirements.txt", 0o644, []byte("django==4.2.11\nrequests==2.31.0\ncelery==5.3.6\n")},
 	}
 	words := strings.Fields("order item price user basket session payment address stock label query result page view model form field value count total limit offset return given when until after before with from into")
@@ -149,14 +143,24 @@ func source(seed int64) []file {
 		}
 		files = append(files, file{fmt.Sprintf("srv/app/shop/%s/%s%d%s", words[i%20], words[r.Intn(len(words))], i, endings[i%len(endings)]), 0o644, []byte(b.String())})
 	}
-	return files
+	if !changed {
+		return files
+	}
+	for i := range files[declared:] {
+		f := &files[declared+i]
+		f.data = append([]byte("changed since\n"), f.data...)
+	}
+	return append(files[:len(files)-3], file{"srv/app/shop/coupon/coupon.py", 0o644, []byte("class Coupon: pass\n")})
 }
+
+// declared is how many of the files, the first, say what the application needs.
+const declared = 2
 
 // application writes the topmost layer: the source, the planted secrets, and
 // whatever else is to be there.
-func application(w *layerWriter, seed int64, more ...file) error {
+func application(w *layerWriter, changed bool, more ...file) error {
 	planted, _, _ := plant()
-	if err := writeFiles(w, slices.Concat(source(seed), planted, more)); err != nil {
+	if err := writeFiles(w, slices.Concat(source(changed), planted, more)); err != nil {
 		return err
 	}
 	return w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: path.Join(path.Dir(forgotten), whiteoutPrefix+path.Base(forgotten)), Mode: 0o600, ModTime: latest})

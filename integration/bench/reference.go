@@ -28,7 +28,7 @@ func (s store) reference(ctx context.Context, program string) (image, error) {
 			}
 			layers = append(layers, l)
 		}
-		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, referenceSource) })
+		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, false) })
 		if err != nil {
 			return nil, err
 		}
@@ -38,7 +38,7 @@ func (s store) reference(ctx context.Context, program string) (image, error) {
 
 // topChanged is the reference image with other source files in its topmost layer.
 func (s store) topChanged(from image) (image, error) {
-	return s.retop(topChanged, from, changedSource)
+	return s.retop(topChanged, from, true)
 }
 
 // topProgram is the reference image with another Go program in its topmost layer.
@@ -47,10 +47,10 @@ func (s store) topProgram(from image, program string) (image, error) {
 	if err != nil {
 		return image{}, err
 	}
-	return s.retop(topProgram, from, referenceSource, file{"srv/app/bin/agent", 0o755, data})
+	return s.retop(topProgram, from, false, file{"srv/app/bin/agent", 0o755, data})
 }
 
-func (s store) retop(name string, from image, seed int64, more ...file) (image, error) {
+func (s store) retop(name string, from image, changed bool, more ...file) (image, error) {
 	return s.image(name, from.maker(), func(blobs string) ([]layer, error) {
 		kept := from.Layers[:len(from.Layers)-1]
 		for _, l := range kept {
@@ -58,7 +58,7 @@ func (s store) retop(name string, from image, seed int64, more ...file) (image, 
 				return nil, err
 			}
 		}
-		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, seed, more...) })
+		top, err := makeLayer(blobs, "COPY app /srv/app", func(w *layerWriter) error { return application(w, changed, more...) })
 		if err != nil {
 			return nil, err
 		}

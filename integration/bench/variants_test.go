@@ -167,3 +167,25 @@ func adoptAll(blobs string, from image) error {
 	}
 	return nil
 }
+
+func TestChangedSourceDeclaresTheSame(t *testing.T) {
+	before, after := map[string]string{}, map[string]string{}
+	for _, f := range source(false) {
+		before[f.name] = string(f.data)
+	}
+	same := 0
+	for _, f := range source(true) {
+		after[f.name] = string(f.data)
+		if before[f.name] == string(f.data) {
+			same++
+		}
+	}
+	for _, name := range []string{"srv/app/package.json", "srv/app/requirements.txt"} {
+		if before[name] == "" || before[name] != after[name] {
+			t.Errorf("%s: %q became %q", name, before[name], after[name])
+		}
+	}
+	if same != declared {
+		t.Errorf("%d files did not change", same)
+	}
+}
