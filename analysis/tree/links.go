@@ -12,7 +12,6 @@ type space interface {
 	child(n int32, name string) int32 // or none
 	parent(n int32) int32             // the root is its own
 	kind(n int32) kind
-	described(n int32) bool // has an entry
 	path(n int32) string
 	link(n int32) string // what a link names
 }
@@ -78,7 +77,7 @@ func (l *lookup) resolve(p string) (found, error) {
 		if at == none {
 			return f, nil
 		}
-		if !more || !l.in.described(at) || !l.in.kind(at).isLink() {
+		if !more || !l.in.kind(at).isLink() {
 			continue
 		}
 		var err error

@@ -74,7 +74,7 @@ func (l *layer) adopt(lower []*layer) {
 			base, ok = l.lowerFile(string(l.index.Link(d.ordinal)), lower)
 		}
 		n := d.node
-		if at := l.nodes[n]; !ok || at.dead || int(at.own) != d.ordinal || l.waiting[n] != i || at.alive > 0 || l.throughLink(n) {
+		if at := l.nodes[n]; !ok || at.dead || int(at.own) != d.ordinal || at.alive > 0 || l.throughLink(n) {
 			continue
 		}
 		bound[i] = base
