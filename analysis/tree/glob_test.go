@@ -21,6 +21,9 @@ import (
 func (c *comparison) files(squashed *tree.Tree, patterns ...string) {
 	paths := map[string]bool{}
 	found, err := c.theirs.FilesByGlob(patterns...)
+	if c.wavers(found, patterns) {
+		return
+	}
 	for _, l := range found {
 		paths[l.AccessPath] = true
 	}
