@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -23,7 +22,6 @@ func plain(t *testing.T, o imagetest.RegistryOptions) (*imagetest.Registry, func
 	return r, func(ref string) image.Request {
 		req := request(t, "registry", r.Host+"/"+ref)
 		req.Options.Registry.PlainHTTP = []string{r.Host}
-		req.Options.Registry.StallTimeout = 300 * time.Millisecond
 		return req
 	}
 }
