@@ -21,6 +21,9 @@ func (v *visit) archive(ctx context.Context, path string) (*tarball, error) {
 		return nil, err
 	}
 	v.later(file.Close)
+	if info, err := file.Stat(); err == nil && info.Size() == 0 {
+		return nil, fault.New(fault.Unsupported, "the file is empty")
+	}
 	form, err := formOf(bufio.NewReader(io.NewSectionReader(file, 0, 16)))
 	if err != nil {
 		return nil, err
@@ -52,7 +55,11 @@ func openRegular(path string) (*os.File, error) {
 		return nil, fault.New(fault.Invalid, "%s is not a regular file", printable(path)).
 			WithHint("a folder that is an OCI image layout is of the source oci-dir: write oci-dir:PATH")
 	}
-	return os.Open(path)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, fault.New(fault.Forbidden, "this user may not read the file")
+	}
+	return file, err
 }
 
 // archiveOverhead is what an archive may hold beside the layers, in bytes.

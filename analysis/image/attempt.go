@@ -50,6 +50,9 @@ func openAnywhere(ctx context.Context, req Request) (*Image, *visit, error) {
 		return nil, nil, fault.New(fault.NotFound, "open %s: it is neither a path that exists nor an image's name", printable(req.Reference)).
 			WithHint("write a name as [registry/]repository[:tag][@sha256:digest]")
 	}
+	if !isName(req.Reference) {
+		return nil, nil, failed.here(req.Reference)
+	}
 	return nil, nil, failed.fault(req.Reference)
 }
 

@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{"an empty folder", "oci-dir", t.TempDir(), nil, fault.Unsupported, "not an OCI image layout"},
 		{"a text file", "docker-archive", text(t), nil, fault.Unsupported, "not a tar file"},
 		{"a text file as OCI", "oci-archive", text(t), nil, fault.Unsupported, "not a tar file"},
-		{"an empty file", "docker-archive", truncated(t, text(t), 0), nil, fault.Unsupported, "no manifest.json"},
+		{"an empty file", "docker-archive", truncated(t, text(t), 0), nil, fault.Unsupported, "the file is empty"},
 		{"another tar file", "docker-archive", archive(t, entry{name: "a", content: "b"}), nil, fault.Unsupported, "docker save"},
 		{"cut off", "docker-archive", truncated(t, docker(), 0.4), nil, fault.Unsupported, "cut off"},
 		{"OCI cut off", "oci-archive", truncated(t, oci(), 0.5), nil, fault.Unsupported, "cut off"},

@@ -54,7 +54,7 @@ type saved struct {
 func readSaved(archive fs.FS, limits Limits) ([]saved, error) {
 	data, err := readFile(archive, "manifest.json", limits.MaxManifestBytes)
 	if fault.Of(err) == fault.NotFound {
-		f := fault.New(fault.Unsupported, `it was not written by "docker save", or not to its end: it has no manifest.json`)
+		f := fault.New(fault.Unsupported, "%w: it has no manifest.json", errNotSaved)
 		if _, err := fs.Stat(archive, "oci-layout"); err == nil {
 			f.WithHint("it is an OCI image layout: write oci-archive:PATH, or --from oci-archive")
 		}

@@ -75,7 +75,7 @@ type topIndex struct {
 
 func readTop(layout fs.FS, limits Limits) (*topIndex, error) {
 	if _, err := fs.Stat(layout, "oci-layout"); err != nil {
-		f := fault.New(fault.Unsupported, "it is not an OCI image layout: it has no file oci-layout")
+		f := fault.New(fault.Unsupported, "%w: it has no file oci-layout", errNoLayout)
 		if _, err := fs.Stat(layout, "manifest.json"); err == nil {
 			f.WithHint(`it looks like what "docker save" writes: write docker-archive:PATH, or --from docker-archive`)
 		}

@@ -65,5 +65,5 @@ func isDir(ref string) bool {
 
 func isName(ref string) bool {
 	_, err := reference.Parse(ref)
-	return err == nil
+	return err == nil && !isClaimed(ref)
 }
