@@ -47,6 +47,33 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A limit that lets nothing pass is refused, wherever it is set.
+func TestLimitsThatLetNothingPass(t *testing.T) {
+	const number, size = "a whole number, 1 or more", "a number of bytes like 10GiB or 500MB, and at least 1"
+	for _, c := range []struct{ flag, key, variable, value, must string }{
+		{"--max-layers", "layers", "TIDEPOLE_LIMITS_LAYERS", "0", number},
+		{"--max-layers", "layers", "TIDEPOLE_LIMITS_LAYERS", "-1", number},
+		{"--max-layers", "layers", "TIDEPOLE_LIMITS_LAYERS", "1.5", number},
+		{"--max-entries", "entries", "TIDEPOLE_LIMITS_ENTRIES", "0", number},
+		{"--max-entries", "entries", "TIDEPOLE_LIMITS_ENTRIES", "-1", number},
+		{"--max-image-bytes", "image-bytes", "TIDEPOLE_LIMITS_IMAGE_BYTES", "0", size},
+		{"--max-image-bytes", "image-bytes", "TIDEPOLE_LIMITS_IMAGE_BYTES", "-1", size},
+		{"--max-image-bytes", "image-bytes", "TIDEPOLE_LIMITS_IMAGE_BYTES", "1.5", size},
+		{"--max-image-bytes", "image-bytes", "TIDEPOLE_LIMITS_IMAGE_BYTES", "0GiB", size},
+	} {
+		t.Run(c.flag+" "+c.value, func(t *testing.T) {
+			s := newShell(t)
+			says := func(name string) []string { return []string{name, `"` + c.value + `"`, c.must} }
+			analyze := []string{"image", "analyze", "a:1", "-o", filepath.Join(t.TempDir(), "x")}
+			s.fails(1, append(says(c.flag), "hint: "), append(analyze, c.flag, c.value)...)
+			s.fails(1, says(c.flag), "serve", "--data", t.TempDir(), c.flag, c.value)
+			s.with(c.variable+"="+c.value).fails(1, says(c.variable), analyze...)
+			file := write(t, "limits: {"+c.key+": "+c.value+"}\n")
+			s.fails(1, append(says("limits."+c.key), file), append(analyze, "-c", file)...)
+		})
+	}
+}
+
 func TestVersionFlag(t *testing.T) {
 	if got := newShell(t).ok("--version"); got != "tidepole 1.2.3\n" {
 		t.Errorf("got %q", got)

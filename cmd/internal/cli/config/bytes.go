@@ -37,7 +37,7 @@ func (z *size) Set(s string) error {
 		}
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n >= 0 && n*float64(factor) < math.MaxInt64) {
+	if err != nil || !(n >= 0 && n*float64(factor) < math.MaxInt64) || factor == 1 && n != math.Trunc(n) {
 		return fmt.Errorf("%q is not a size like 10GiB", s)
 	}
 	*z = size(n * float64(factor))

@@ -24,7 +24,7 @@ func TestBytes(t *testing.T) {
 			t.Errorf("%q is %d, shown %s: %v; want %d, %s", text, n, fs.Lookup("size").Value, err, want.bytes, want.shown)
 		}
 	}
-	for _, text := range []string{"", "GiB", "-1", "1XB", "ten", "NaN", "Inf", "9000000TiB", "1e400"} {
+	for _, text := range []string{"", "GiB", "-1", "1XB", "ten", "1.5", "1.5B", "NaN", "Inf", "9000000TiB", "1e400"} {
 		var n int64
 		fs := pflag.NewFlagSet("", pflag.ContinueOnError)
 		config.Bytes(fs, &n, "size", 7, "")

@@ -144,8 +144,9 @@ func Wanted(f *pflag.Flag) string { return wanted[f.Value.Type()] }
 
 var wanted = map[string]string{
 	"bool": "true or false", "duration": "a duration like 30m, and not negative", "age": "a time span like 5d or 36h, and not negative",
-	"size": "a number of bytes like 10GiB or 500MB, and not negative",
-	"int":  "a whole number", "int64": "a whole number", "count": "a whole number",
+	"size":   "a number of bytes like 10GiB or 500MB, and not negative",
+	"number": "a whole number, 1 or more", "bytes": "a number of bytes like 10GiB or 500MB, and at least 1",
+	"int": "a whole number", "int64": "a whole number", "count": "a whole number",
 }
 
 func text(f *pflag.Flag) string {

@@ -100,9 +100,9 @@ func (a *Analysis) Register(fs *pflag.FlagSet) {
 // RegisterHere adds the flags of a command that analyses.
 func (a *Analysis) RegisterHere(fs *pflag.FlagSet) {
 	a.Cache.register(fs)
-	config.Bytes(fs, &a.ImageBytes, "max-image-bytes", 64<<30, "what all layers of an image may unpack to, as in 100GiB")
-	fs.IntVar(&a.Entries, "max-entries", 8_000_000, "paths that all layers of an image may have together")
-	fs.IntVar(&a.Layers, "max-layers", 1000, "layers that an image may have")
+	config.BytesLimit(fs, &a.ImageBytes, "max-image-bytes", 64<<30, "what all layers of an image may unpack to, as in 100GiB")
+	config.Limit(fs, &a.Entries, "max-entries", 8_000_000, "paths that all layers of an image may have together")
+	config.Limit(fs, &a.Layers, "max-layers", 1000, "layers that an image may have")
 	config.Key(fs, "max-image-bytes", "limits.image-bytes")
 	config.Key(fs, "max-entries", "limits.entries")
 	config.Key(fs, "max-layers", "limits.layers")
