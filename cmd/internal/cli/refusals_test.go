@@ -38,6 +38,8 @@ func TestRefusals(t *testing.T) {
 		"a state that is none":         {[]string{"image", "list", "-s", "bogus"}, []string{"not-analyzed, analyzing, analyzed, analysis-failed"}},
 		"a local policy that is none":  {[]string{"image", "check", "a:1", "--local", "-p", "nope"}, []string{"is a file"}},
 		"evidence over a file":         {[]string{"image", "analyze", "a:1", "-o", there}, []string{there, "--overwrite"}},
+		"evidence over a folder":       {[]string{"image", "analyze", "a:1", "--overwrite", "-o", filepath.Dir(there)}, []string{"write " + filepath.Dir(there) + ": it is a folder", "name a file in it"}},
+		"evidence into no folder":      {[]string{"image", "analyze", "a:1", "-o", "/no/where"}, []string{"write /no/where: ", "there is no folder /no\n"}},
 		"a format of serve":            {[]string{"serve", "-o", "json"}, []string{"-o"}},
 		"an impossible data folder":    {[]string{"serve", "--listen", "127.0.0.1:0", "--data", there + "/data"}, []string{"prepare the data folder " + there + "/data", "--data DIR"}},
 	} {

@@ -3,11 +3,11 @@ package output
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/spf13/pflag"
 
@@ -42,17 +42,43 @@ func (f File) Write(stdout io.Writer, fill func(io.Writer) error) error {
 	return Atomically(f.Path, fill)
 }
 
-// Check refuses to replace a file unasked. Devices and pipes are never replaced.
+// Check refuses, before any work, a place that cannot be written to or whose file
+// would be replaced unasked. Devices and pipes are never replaced.
 func (f File) Check() error {
-	if f.Path == "" || f.Path == "-" || f.Overwrite {
+	if f.Path == "" || f.Path == "-" {
 		return nil
 	}
-	info, err := os.Lstat(f.Path)
-	if err != nil || info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0 {
+	info, err := os.Stat(f.Path)
+	switch {
+	case err == nil && info.IsDir():
+		return isFolder(f.Path)
+	case err == nil && info.Mode()&(fs.ModeDevice|fs.ModeNamedPipe) != 0:
 		return nil
 	}
-	return fault.New(fault.Conflict, "write %s: it is there already", f.Path).WithHint("--overwrite replaces it")
+	if _, err := os.Lstat(f.Path); err == nil && !f.Overwrite {
+		return fault.New(fault.Conflict, "write %s: it is there already", f.Path).WithHint("--overwrite replaces it")
+	}
+	return tryOut(f.Path)
 }
+
+// tryOut tells whether a file can be made next to path.
+func tryOut(path string) error {
+	probe, err := os.CreateTemp(filepath.Dir(path), tempName)
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if err != nil {
+		return writeFault(path, err)
+	}
+	return nil
+}
+
+func isFolder(path string) error {
+	return fault.New(fault.Invalid, "write %s: it is a folder", path).WithHint("name a file in it")
+}
+
+// tempName is how files are called until they are whole.
+const tempName = ".tidepole-*"
 
 // Atomically writes a file that only this user can read next to path and then
 // gives it that name. Into a device or a pipe it writes as into any other.
@@ -60,7 +86,7 @@ func Atomically(path string, fill func(io.Writer) error) (err error) {
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
 		return through(path, info, fill)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".tidepole-*")
+	f, err := os.CreateTemp(filepath.Dir(path), tempName)
 	if err != nil {
 		return writeFault(path, err)
 	}
@@ -69,11 +95,14 @@ func Atomically(path string, fill func(io.Writer) error) (err error) {
 			err = errors.Join(err, ignoreClosed(f.Close()), os.Remove(f.Name()))
 		}
 	}()
-	out := bufio.NewWriterSize(f, 1<<16)
+	out := bufio.NewWriterSize(sink{f, path}, 1<<16)
 	if err := fill(out); err != nil {
 		return err
 	}
-	for _, step := range []func() error{out.Flush, f.Sync, f.Close} {
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	for _, step := range []func() error{f.Sync, f.Close} {
 		if err := step(); err != nil {
 			return writeFault(path, err)
 		}
@@ -88,27 +117,52 @@ func Atomically(path string, fill func(io.Writer) error) (err error) {
 // not be replaced.
 func through(path string, info fs.FileInfo, fill func(io.Writer) error) error {
 	if info.IsDir() {
-		return fault.New(fault.Invalid, "write %s: it is a folder", path)
+		return isFolder(path)
 	}
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return writeFault(path, err)
 	}
-	out := bufio.NewWriterSize(f, 1<<16)
+	out := bufio.NewWriterSize(sink{f, path}, 1<<16)
 	return errors.Join(fill(out), out.Flush(), f.Close())
 }
 
+// sink is a file whose errors are about the path that the user gave.
+type sink struct {
+	file *os.File
+	path string
+}
+
+func (s sink) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	if err != nil {
+		err = writeFault(s.path, err)
+	}
+	return n, err
+}
+
 // writeFault names the path that the user gave, and not the temporary one
-// next to it.
+// next to it, and what to do.
 func writeFault(path string, err error) error {
 	var other *fs.PathError
 	if errors.As(err, &other) {
 		err = other.Err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return fault.New(fault.Invalid, "write %s: %w", path, err).WithHint("there is no folder %s", filepath.Dir(path))
+	dir := filepath.Dir(path)
+	says := func(kind fault.Kind) *fault.Fault { return fault.New(kind, "write %s: %w", path, err) }
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return says(fault.Invalid).WithHint("there is no folder %s", dir)
+	case errors.Is(err, syscall.ENOTDIR):
+		return says(fault.Invalid).WithHint("%s is not a folder", dir)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return says(fault.Forbidden).WithHint("name a file in a folder that this user can write to")
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return says(fault.Unavailable).WithHint("make room on the disk of %s, or name a file on another", dir)
+	case errors.Is(err, syscall.EFBIG):
+		return says(fault.Unavailable).WithHint("files there may not become as long, by the disk's limit or this process's (ulimit -f)")
 	}
-	return fault.New(fault.Internal, "%w", fmt.Errorf("write %s: %w", path, err))
+	return says(fault.Internal)
 }
 
 func ignoreClosed(err error) error {

@@ -243,3 +243,51 @@ func TestFileIsWholeOrNotThere(t *testing.T) {
 		t.Errorf("the file has %q", data)
 	}
 }
+
+// A place that will not do is found before the work, and nothing is left there.
+func TestCheckOfAFile(t *testing.T) {
+	dir := t.TempDir()
+	there := filepath.Join(dir, "there")
+	if err := os.WriteFile(there, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, at := range map[string]string{"link": there, "hanging": "/nowhere/at/all", "folder": dir, "null": os.DevNull} {
+		if err := os.Symlink(at, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type answer struct {
+		kind fault.Kind
+		hint string
+	}
+	const replaces = "--overwrite replaces it"
+	fine := answer{}
+	for name, want := range map[string]struct{ plain, overwriting answer }{
+		"new":                      {fine, fine},
+		"there":                    {answer{fault.Conflict, replaces}, fine},
+		"link":                     {answer{fault.Conflict, replaces}, fine},
+		"hanging":                  {answer{fault.Conflict, replaces}, fine},
+		"null":                     {fine, fine},
+		"folder":                   {answer{fault.Invalid, "name a file in it"}, answer{fault.Invalid, "name a file in it"}},
+		"none/new":                 {answer{fault.Invalid, "there is no folder"}, answer{fault.Invalid, "there is no folder"}},
+		"there/new":                {answer{fault.Invalid, "is not a folder"}, answer{fault.Invalid, "is not a folder"}},
+		"../" + filepath.Base(dir): {answer{fault.Invalid, "name a file in it"}, answer{fault.Invalid, "name a file in it"}},
+	} {
+		for overwrite, want := range map[bool]answer{false: want.plain, true: want.overwriting} {
+			path := dir + "/" + name
+			err := output.File{Path: path, Overwrite: overwrite}.Check()
+			if want == fine {
+				if err != nil {
+					t.Errorf("%s, overwriting %t: %v", name, overwrite, err)
+				}
+				continue
+			}
+			if fault.Of(err) != want.kind || !strings.Contains(fault.Hint(err), want.hint) || !strings.HasPrefix(err.Error(), "write "+path+": ") {
+				t.Errorf("%s, overwriting %t: %v (%v, hint %q)", name, overwrite, err, fault.Of(err), fault.Hint(err))
+			}
+		}
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 5 {
+		t.Errorf("left behind: %v", entries)
+	}
+}
