@@ -75,7 +75,7 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 		return nil, err
 	}
 	o.stage("catalog", false)
-	e := evidence{req: req, o: o, img: img, names: names, layers: all, open: r.content(all)}
+	e := evidence{req: req, o: o, img: img, names: names, layers: all, open: r.content(all), found: r.found}
 	if err := e.catalog(ctx, r.memory()); err != nil {
 		return nil, errors.Join(r.damage(ctx), err)
 	}

@@ -42,12 +42,9 @@ const maxBeside = 64 << 20
 // withhold takes the contents with secrets out of what was written of a record
 // that outlives the analysis. nil: there are none.
 func (r *reading) withhold(ctx context.Context, w *layers.Writer, x *layers.Index, p cache.Pending, secrets *found) (hidden, beside *aside, err error) {
-	if !r.keeps || secrets == nil || len(secrets.Files) == 0 {
+	ordinals := secrets.ordinals()
+	if !r.keeps || len(ordinals) == 0 {
 		return nil, nil, nil
-	}
-	var ordinals []int
-	for _, f := range secrets.Files {
-		ordinals = append(ordinals, f.Ordinal)
 	}
 	if hidden, err = newAside(ctx, r.spill); err != nil {
 		return nil, nil, err

@@ -24,11 +24,13 @@ type evidence struct {
 	names  names
 	layers []*layer // the lowest first
 	open   tree.Open
+	found  func(*layer) (searches, error) // what was found in a layer
 
 	tree      *tree.Tree
 	catalogue *sbom.Catalogue
 	gaps      []sbom.Gap
-	secret    bool // in a file that was retrieved
+	retrieved []tree.Place // of files, in this bundle
+	secret    bool         // in one of them
 }
 
 // catalog finds the paths of the final image and the packages in them.
@@ -69,7 +71,7 @@ func (e *evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
 	}
 	b.Tags, b.Annotations, b.Source = e.names.tags, e.req.Annotations, e.img.Source
 	for _, write := range []func(context.Context, *bundle.Bundle) error{
-		e.writeImage, e.writeSearches, e.writeContents, e.writeDocument,
+		e.writeImage, e.writeContents, e.writeSearches, e.writeDocument,
 	} {
 		if ctx.Err() != nil {
 			return b, fmt.Errorf("write the evidence: %w", context.Cause(ctx))
@@ -104,22 +106,25 @@ func (e *evidence) writeImage(_ context.Context, b *bundle.Bundle) error {
 	return nil
 }
 
-// writeSearches writes the searches that took place.
+// writeSearches writes the searches that took place. It comes after the files
+// were retrieved, to tell whether there is a secret in them.
 func (e *evidence) writeSearches(_ context.Context, b *bundle.Bundle) error {
+	if e.o.Secrets == nil && e.o.Content == nil {
+		return nil
+	}
+	g, err := e.gather()
+	if err != nil {
+		return err
+	}
 	if e.o.Secrets != nil {
-		found := everywhere(e.layers, func(l *layer) *found { return l.searches.Secrets })
-		if err := writeList(b, bundle.SecretSearches, each(found)); err != nil {
+		if err := writeList(b, bundle.SecretSearches, each(g.secrets.list)); err != nil {
 			return err
 		}
 	}
 	if e.o.Content == nil {
 		return nil
 	}
-	found, err := visible(e.tree, e.layers, func(l *layer) *found { return l.searches.Contents })
-	if err != nil {
-		return err
-	}
-	return writeList(b, bundle.ContentSearches, each(found))
+	return writeList(b, bundle.ContentSearches, each(g.contents.list))
 }
 
 // writeContents writes the files to keep, one at a time.
@@ -148,8 +153,8 @@ func (e *evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 				continue
 			}
 			total += int64(len(data))
-			if found := e.layers[f.Place.Layer].searches.Secrets; found != nil && len(found.matches(f.Place.Ordinal)) > 0 {
-				e.secret = true
+			if len(data) > 0 {
+				e.retrieved = append(e.retrieved, f.Place)
 			}
 			location := bundle.Location{Path: f.Path, LayerID: f.Layer}
 			if err := yield(bundle.FileContent{Location: location, Contents: base64.StdEncoding.EncodeToString(data)}); err != nil {
@@ -175,16 +180,6 @@ func (e *evidence) readFile(ctx context.Context, f tree.File, limit int64) ([]by
 
 // writeDocument comes last: the other parts add the gaps they met.
 func (e *evidence) writeDocument(ctx context.Context, b *bundle.Bundle) error {
-	for _, l := range distinct(e.layers) {
-		for _, f := range []*found{l.searches.Secrets, l.searches.Contents} {
-			if f == nil {
-				continue
-			}
-			for _, g := range f.Gaps {
-				e.gap(string(l.index().Path(g.Ordinal)), l.id, g.Reason)
-			}
-		}
-	}
 	list := files{e.tree.List(), e.layers}
 	list.sparse(e.gap)
 	tool := sbom.Tool{Name: e.o.Tool, Version: e.o.Version, Configuration: e.configuration()}

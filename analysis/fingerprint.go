@@ -12,7 +12,7 @@ import (
 
 // recordVersion changes whenever what is kept in the cache is written or read in
 // another way.
-const recordVersion = 1
+const recordVersion = 2
 
 // keyOf is a name in the cache: a digest of all parts.
 func keyOf(parts ...string) string {

@@ -38,7 +38,6 @@ type layer struct {
 	id          string // diff ID
 	record      *layers.Record
 	blob        cache.Blob
-	searches    searches
 	executables *sbom.Findings
 	hidden      *aside // contents with secrets, for this time alone; nil: none
 	beside      *aside // contents that lay beside those; nil: none
@@ -53,6 +52,12 @@ type searches struct {
 	Secrets  *found `json:"secrets,omitempty"`
 	Contents *found `json:"contents,omitempty"`
 }
+
+// Searches by the names that gaps have them under.
+const (
+	secretSearch  = "secret search"
+	contentSearch = "content search"
+)
 
 func (l *layer) index() *layers.Index { return l.record.Index() }
 
@@ -172,10 +177,8 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 		return nil, err
 	}
 	l := &layer{id: diffID, record: record, blob: blob}
-	if data, ok := record.Attachment(searchesName); !ok {
+	if !slices.Contains(record.Attachments(), searchesName) {
 		return nil, errors.New("the record lacks what was found")
-	} else if err := json.Unmarshal(data, &l.searches); err != nil {
-		return nil, err
 	}
 	if data, ok := record.Attachment(executablesName); !ok {
 		return nil, errors.New("the record lacks what was found out of executables")
@@ -188,12 +191,10 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 // layer reads a layer into a record.
 func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	r.first.Do(func() { go sbom.Prepare() })
-	secrets, contents := newSearch("secret search", r.o.Secrets), newSearch("content search", r.o.Content)
+	secrets, contents := newSearch(secretSearch, r.o.Secrets), newSearch(contentSearch, r.o.Content)
 	l, err := r.record(ctx, r.kept, s, layers.Options{
 		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,
-	}, func() (searches, bool) {
-		return searches{secrets.result(), contents.result()}, !secrets.overflowed() && !contents.overflowed()
-	})
+	}, func() searches { return searches{secrets.result(), contents.result()} })
 	if err != nil {
 		return r.named(s.DiffID(), err)
 	}
@@ -218,28 +219,26 @@ func (r *reading) named(diffID string, err error) error {
 	return named
 }
 
-// record reads a layer's tar into a store; what it learnt besides is attached,
-// and if that is not certain to be the same the next time, kept for this time
-// alone.
-func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, attach func() (searches, bool)) (*layer, error) {
+// record reads a layer's tar into a store; what was found is attached.
+func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, found func() searches) (*layer, error) {
 	p, err := to.Create(ctx, layerKind)
 	if err != nil {
 		return nil, err
 	}
-	l, err := r.fill(ctx, p, s, o, attach)
+	l, err := r.fill(ctx, p, s, o, found)
 	if err != nil {
 		return nil, errors.Join(err, p.Discard())
 	}
 	return l, nil
 }
 
-func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, attach func() (searches, bool)) (*layer, error) {
+func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, search func() searches) (*layer, error) {
 	w := layers.NewWriter(p)
 	x, err := layers.Read(ctx, s, w, o)
 	if err != nil {
 		return nil, err
 	}
-	found, same := attach()
+	found := search()
 	data, err := json.Marshal(found)
 	if err != nil {
 		return nil, err
@@ -264,11 +263,7 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 	if err := errors.Join(hidden.commit(fmt.Sprintf("hidden-%08d", r.asides.Add(1))), beside.commit(r.besideKey(s.DiffID()))); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
-	key := r.layerKey(s.DiffID())
-	if !same {
-		key += "-once"
-	}
-	blob, err := p.Commit(key)
+	blob, err := p.Commit(r.layerKey(s.DiffID()))
 	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
@@ -320,6 +315,24 @@ func (r *reading) content(all []*layer) tree.Open {
 		}
 		return watched{c, r, l.id}, nil
 	}
+}
+
+// found is what the searches found in a layer. It is not kept in memory: of all
+// layers of an image that may be much.
+func (r *reading) found(l *layer) (s searches, err error) {
+	data, ok := l.record.Attachment(searchesName)
+	if !ok {
+		err = errors.New("what was found in it cannot be read")
+	} else {
+		err = json.Unmarshal(data, &s)
+	}
+	if err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.damaged[l.id] = err
+		return s, fmt.Errorf("layer %s: %w: %w", l.id, errDamaged, err)
+	}
+	return s, nil
 }
 
 // errDamaged is the error of an analysis that could not read what it had kept.
@@ -397,7 +410,7 @@ func (r *reading) again(ctx context.Context, diffID string) (l *layer, err error
 		Have: func(id string) bool { return id != diffID },
 		Layer: func(ctx context.Context, s image.Stream) error {
 			read, err := r.record(ctx, r.spill, s, layers.Options{Budget: r.newBudget(), Keep: func(string) bool { return true }},
-				func() (searches, bool) { return searches{}, true })
+				func() searches { return searches{} })
 			if err != nil {
 				return err
 			}

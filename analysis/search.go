@@ -9,23 +9,25 @@ import (
 
 	"github.com/tidepole/tidepole/analysis/layers"
 	"github.com/tidepole/tidepole/analysis/secrets"
-	"github.com/tidepole/tidepole/analysis/tree"
 	"github.com/tidepole/tidepole/formats/bundle"
 )
 
-// MaxMatches bounds what one search keeps of a layer.
+// MaxMatches bounds what one search keeps: of an image, and so of a layer. Of
+// its gaps as many are kept.
 const MaxMatches = 100_000
 
-// found is what a search found in one layer.
+// found is what a search found in one layer. It follows from the layer alone:
+// what is over the bound is that which comes last in the layer.
 type found struct {
 	Files []foundIn `json:"files,omitempty"` // by ordinal
+	Rest  []int     `json:"rest,omitempty"`  // ordinals of those with matches all of which are left out
 	Gaps  []gap     `json:"gaps,omitempty"`  // by ordinal
 }
 
 // foundIn is what stands in the content of one entry of a layer.
 type foundIn struct {
 	Ordinal int            `json:"ordinal"`
-	Matches []bundle.Match `json:"matches"`
+	Matches []bundle.Match `json:"matches"` // by place
 }
 
 // gap is something of a file that was not searched although it should have been.
@@ -34,14 +36,28 @@ type gap struct {
 	Reason  string `json:"reason"`
 }
 
-// search collects what a matcher finds in the files of one layer.
+// search collects what a matcher finds in the files of one layer, in any order.
 type search struct {
 	name    string
 	matcher *secrets.Matcher
 
-	mu    sync.Mutex
-	count int
-	found found
+	mu      sync.Mutex
+	found   found
+	matches int // in found
+	cut     cut // in matches
+	cutGaps cut
+}
+
+// cut is where the first thing stands that was left out.
+type cut struct {
+	ordinal int
+	any     bool
+}
+
+func (c *cut) at(ordinal int) {
+	if !c.any || ordinal < c.ordinal {
+		*c = cut{ordinal, true}
+	}
 }
 
 // newSearch is nil where there is nothing to search for.
@@ -77,20 +93,57 @@ func (s *search) observe(e layers.Entry, ordinal int, r io.Reader) {
 	if skipped != "" && !s.matcher.Excluded(skipped) {
 		s.gap(ordinal, skipped)
 	}
-	if room := MaxMatches - s.count; len(matches) > room {
-		s.gap(ordinal, fmt.Sprintf("the layer has more than %d matches: the rest of them is left out", MaxMatches))
-		matches = matches[:room]
-	}
 	if len(matches) > 0 {
-		s.count += len(matches)
 		s.found.Files = append(s.found.Files, foundIn{ordinal, slices.Clip(matches)})
+		s.matches += len(matches)
+	}
+	if s.matches >= 2*MaxMatches {
+		s.prune()
+	}
+	if len(s.found.Gaps) >= 2*MaxMatches {
+		s.pruneGaps()
 	}
 }
 
 func (s *search) gap(ordinal int, reason string) {
-	if len(s.found.Gaps) < MaxMatches {
-		s.found.Gaps = append(s.found.Gaps, gap{ordinal, s.name + ": " + reason})
+	s.found.Gaps = append(s.found.Gaps, gap{ordinal, s.name + ": " + reason})
+}
+
+// prune sorts the matches and leaves out those over the bound. What comes later
+// can only move the place from where on they are left out towards the beginning.
+func (s *search) prune() {
+	f := &s.found
+	slices.SortFunc(f.Files, func(a, b foundIn) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
+	room := MaxMatches
+	for i := range f.Files {
+		in := &f.Files[i]
+		if len(in.Matches) <= room {
+			room -= len(in.Matches)
+			continue
+		}
+		s.cut.at(in.Ordinal)
+		in.Matches = slices.Clone(in.Matches[:room])
+		room = 0
 	}
+	s.matches = MaxMatches - room
+	for len(f.Files) > 0 && len(f.Files[len(f.Files)-1].Matches) == 0 {
+		f.Rest = append(f.Rest, f.Files[len(f.Files)-1].Ordinal)
+		f.Files = f.Files[:len(f.Files)-1]
+	}
+}
+
+// pruneGaps is prune of the gaps.
+func (s *search) pruneGaps() {
+	slices.SortFunc(s.found.Gaps, gap.compare)
+	if all := s.found.Gaps; len(all) > MaxMatches {
+		s.cutGaps.at(all[MaxMatches].Ordinal)
+		clear(all[MaxMatches:])
+		s.found.Gaps = all[:MaxMatches]
+	}
+}
+
+func (g gap) compare(other gap) int {
+	return cmp.Or(cmp.Compare(g.Ordinal, other.Ordinal), cmp.Compare(g.Reason, other.Reason))
 }
 
 // result is what was found, in the order of the layer; nil where nothing was
@@ -99,95 +152,28 @@ func (s *search) result() *found {
 	if s == nil {
 		return nil
 	}
-	slices.SortFunc(s.found.Files, func(a, b foundIn) int { return cmp.Compare(a.Ordinal, b.Ordinal) })
-	slices.SortFunc(s.found.Gaps, func(a, b gap) int {
-		return cmp.Or(cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Reason, b.Reason))
-	})
+	s.prune()
+	s.pruneGaps()
+	if s.cut.any {
+		s.gap(s.cut.ordinal, fmt.Sprintf("the layer has more than %d matches: the rest of them, from here on, is left out", MaxMatches))
+	}
+	if s.cutGaps.any {
+		s.gap(s.cutGaps.ordinal, fmt.Sprintf("more than %d files of the layer could not be searched in full: the rest of them, from here on, is left out", MaxMatches))
+	}
+	slices.SortFunc(s.found.Gaps, gap.compare)
+	slices.Sort(s.found.Rest)
 	return &s.found
 }
 
-// overflowed tells whether something was left out for want of room: what is left
-// out then depends on which file came first.
-func (s *search) overflowed() bool {
-	return s != nil && (s.count >= MaxMatches || len(s.found.Gaps) >= MaxMatches)
-}
-
-// matches are what stands in the content of the entry with that ordinal.
-func (f *found) matches(ordinal int) []bundle.Match {
-	at, ok := slices.BinarySearchFunc(f.Files, ordinal, func(f foundIn, ordinal int) int { return cmp.Compare(f.Ordinal, ordinal) })
-	if !ok {
+// ordinals are the entries that anything was found in.
+func (f *found) ordinals() []int {
+	if f == nil {
 		return nil
 	}
-	return f.Files[at].Matches
-}
-
-// everywhere are the matches in all layers, under the paths they have there.
-func everywhere(all []*layer, of func(*layer) *found) []bundle.Search {
-	var list []bundle.Search
-	for _, l := range distinct(all) {
-		for _, f := range of(l).Files {
-			at := bundle.Location{Path: string(l.index().Path(f.Ordinal)), LayerID: l.id}
-			list = append(list, bundle.Search{Location: at, Matches: f.Matches})
-		}
+	list := slices.Clone(f.Rest)
+	for _, in := range f.Files {
+		list = append(list, in.Ordinal)
 	}
-	return merge(list, all)
-}
-
-// visible are the matches in the final image, under every path it has for the
-// file.
-func visible(t *tree.Tree, all []*layer, of func(*layer) *found) ([]bundle.Search, error) {
-	var list []bundle.Search
-	err := t.Files(func(f tree.File) error {
-		if !f.Entry.Regular {
-			return nil
-		}
-		if matches := of(all[f.Place.Layer]).matches(f.Place.Ordinal); len(matches) > 0 {
-			list = append(list, bundle.Search{Location: bundle.Location{Path: f.Path, LayerID: f.Layer}, Matches: matches})
-		}
-		return nil
-	})
-	return merge(list, all), err
-}
-
-// distinct are the layers without those that an earlier one equals.
-func distinct(all []*layer) []*layer {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(slices.Clone(all), func(l *layer) bool {
-		again := seen[l.id]
-		seen[l.id] = true
-		return again
-	})
-}
-
-// merge sorts by path, layer and position, and makes one of what a layer holds
-// twice under the same path.
-func merge(list []bundle.Search, all []*layer) []bundle.Search {
-	order := map[string]int{}
-	for i, l := range slices.Backward(all) {
-		order[l.id] = i
-	}
-	slices.SortStableFunc(list, func(a, b bundle.Search) int {
-		return cmp.Or(
-			cmp.Compare(a.Location.Path, b.Location.Path),
-			cmp.Compare(order[a.Location.LayerID], order[b.Location.LayerID]),
-		)
-	})
-	merged := list[:0]
-	for _, s := range list {
-		if n := len(merged); n > 0 && merged[n-1].Location == s.Location {
-			merged[n-1].Matches = slices.Concat(merged[n-1].Matches, s.Matches)
-		} else {
-			merged = append(merged, s)
-		}
-	}
-	for _, s := range merged {
-		slices.SortStableFunc(s.Matches, func(a, b bundle.Match) int {
-			return cmp.Or(
-				cmp.Compare(a.SeekPosition, b.SeekPosition),
-				cmp.Compare(a.Length, b.Length),
-				cmp.Compare(a.Classification, b.Classification),
-			)
-		})
-	}
-	return merged
+	slices.Sort(list)
+	return list
 }
