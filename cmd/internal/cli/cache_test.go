@@ -132,6 +132,9 @@ func TestAnalysisWithoutACache(t *testing.T) {
 			}
 		}
 		s.fails(1, []string{want, "--cache-dir"}, "cache", "clear", "--cache-dir", dir)
+		if quiet := analyze(s, "--cache-dir", dir, "-q"); !strings.HasPrefix(quiet.err, "warning: use the cache folder "+dir) || !strings.Contains(quiet.err, "\nhint: ") {
+			t.Errorf("%s, with -q: %q", dir, quiet.err)
+		}
 	}
 	// What a checkout brings does not say where evidence comes from.
 	t.Chdir(t.TempDir())
@@ -146,6 +149,43 @@ func TestAnalysisWithoutACache(t *testing.T) {
 	}
 	if r := analyze(s, "-c", ".tidepole.yaml"); strings.Contains(r.err, "warning") {
 		t.Error(r.err)
+	}
+}
+
+// With -v the log says which entries were damaged, and of sound ones nothing.
+func TestDamagedEntriesAreNamed(t *testing.T) {
+	s := newShell(t)
+	image, out := small(t), filepath.Join(t.TempDir(), "evidence")
+	analyze := func() result {
+		t.Helper()
+		r := s.run("image", "analyze", "app", "--from", "oci-dir:"+image, "--overwrite", "-o", out, "-v")
+		if r.code != 0 {
+			t.Fatalf("exit code %d\n%s", r.code, r.err)
+		}
+		return r
+	}
+	for range 2 {
+		if r := analyze(); strings.Contains(r.err, "cache entry") {
+			t.Error(r.err)
+		}
+	}
+	entries, err := filepath.Glob(filepath.Join(s.home, ".cache/tidepole/evidence-v1/entries/*/*/*"))
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%v, %v", entries, err)
+	}
+	for _, entry := range entries {
+		if err := os.Truncate(entry, 10); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := analyze()
+	for _, kind := range []string{"bundle", "layer", "catalogue"} {
+		if !strings.Contains(r.err, `level=INFO msg="damaged cache entry removed" kind=`+kind+" key=") {
+			t.Errorf("%s is not in\n%s", kind, r.err)
+		}
+	}
+	if strings.Contains(r.err, "kind=catalogue-candidates") {
+		t.Errorf("what is written anew is called damaged:\n%s", r.err)
 	}
 }
 

@@ -69,7 +69,7 @@ func global(fs *pflag.FlagSet, e *env.Env) {
 	fs.StringArrayVar(&g.CAFiles, "ca-file", nil, "PEM `FILE` of certificates to trust besides the system's, for the server and the vulnerability database (repeatable)")
 	config.Duration(fs, &g.Timeout, "request-timeout", 0, "how long the server may be silent (default 1m)")
 	fs.StringVarP(&g.Format, "output", "o", "", "output format; each command says which it has")
-	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show errors and the result only")
+	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show no progress and no notes: only warnings, errors and the result")
 	fs.CountVarP(&g.Verbose, "verbose", "v", "log more to standard error (-vv: everything)")
 	fs.StringVar(&g.TempDir, "temp-dir", "", "`DIR` below which temporary files go (default: the system's)")
 	for flag, key := range map[string]string{
@@ -151,10 +151,10 @@ func warnUnknown(e *env.Env, root *cobra.Command, settings *pflag.FlagSet) {
 	}
 	for _, u := range config.UnknownEnv(e.Environ(), known) {
 		if u.Near != "" {
-			e.Say("warning: no setting is called %s; did you mean %s?", u.Name, u.Near)
+			e.Warn("", "no setting is called %s; did you mean %s?", u.Name, u.Near)
 			continue
 		}
-		e.Say("warning: no setting is called %s; tidepole config -o json shows them all", u.Name)
+		e.Warn("", "no setting is called %s; tidepole config -o json shows them all", u.Name)
 	}
 }
 
@@ -177,7 +177,7 @@ func level(e *env.Env, cmd *cobra.Command) slog.Level {
 		level = slog.LevelInfo
 	}
 	if e.Global.Quiet {
-		level += 4
+		level = slog.LevelWarn
 	}
 	return level - slog.Level(4*e.Global.Verbose)
 }

@@ -252,6 +252,12 @@ func TestQuietAndVerbose(t *testing.T) {
 	if r := s.run("image", "list", "--url", "http://127.0.0.1:1", "-q"); !strings.HasPrefix(r.err, "error: ") {
 		t.Errorf("quiet, with an error: %q", r.err)
 	}
+	e := s.env(&syncBuffer{}, &syncBuffer{}, "image", "list", "--url", "http://127.0.0.1:1", "-q")
+	e.Environ = func() []string { return []string{"TIDEPOLE_PLATFROM=linux/arm64"} }
+	errs := e.Err.Writer.(*syncBuffer)
+	if cli.Run(context.Background(), e); !strings.HasPrefix(errs.String(), "warning: no setting is called TIDEPOLE_PLATFROM") {
+		t.Errorf("quiet, with a warning: %q", errs)
+	}
 	if r := s.run("image", "list", "--url", "http://127.0.0.1:1", "-v"); !strings.Contains(r.err, "level=INFO") {
 		t.Errorf("verbose: %q", r.err)
 	}

@@ -1,6 +1,9 @@
 package engine
 
 import (
+	"context"
+	"log/slog"
+
 	"github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
@@ -51,16 +54,35 @@ func withCache(e *env.Env, warn func(error), do func(cache.Store) error) error {
 		return do(nil)
 	}
 	defer store.Close()
-	return do(store)
+	return do(told{store, e.Log})
+}
+
+// told is a cache that tells the log which entries were damaged.
+type told struct {
+	cache.Store
+	log *slog.Logger
+}
+
+// rewritten is the kind of the entries that are removed to be written anew, and
+// for no damage.
+const rewritten = "catalogue-candidates"
+
+// Remove removes an entry that its reader found to be damaged.
+func (t told) Remove(ctx context.Context, kind, key string) error {
+	err := t.Store.Remove(ctx, kind, key)
+	switch {
+	case err != nil:
+		t.log.Warn("damaged cache entry not removed", "kind", kind, "key", key, "error", err)
+	case kind != rewritten:
+		t.log.Info("damaged cache entry removed", "kind", kind, "key", key)
+	}
+	return err
 }
 
 // warnCache tells the user that an analysis goes on without the cache.
 func warnCache(e *env.Env) func(error) {
 	return func(err error) {
-		e.Say("warning: %s; the analysis goes on without it", err)
-		if hint := fault.Hint(err); hint != "" {
-			e.Say("hint: %s", hint)
-		}
+		e.Warn(fault.Hint(err), "%s; the analysis goes on without it", err)
 	}
 }
 

@@ -96,7 +96,20 @@ func (e *Env) Color() bool {
 // Say tells the user something that is neither result nor error, unless -q is given.
 func (e *Env) Say(format string, args ...any) {
 	if !e.Global.Quiet {
-		lines := table.Wrap(table.Clean(fmt.Sprintf(format, args...)), e.Err.Columns(), "  ")
-		fmt.Fprintf(e.Err, "%s\n", strings.Join(lines, "\n"))
+		e.tell(format, args...)
 	}
+}
+
+// Warn tells the user that something is not done as asked for, or not kept, and
+// what to do where hint is not "". Unlike what Say says, it shows with -q too.
+func (e *Env) Warn(hint, format string, args ...any) {
+	e.tell("warning: "+format, args...)
+	if hint != "" {
+		e.tell("hint: %s", hint)
+	}
+}
+
+func (e *Env) tell(format string, args ...any) {
+	lines := table.Wrap(table.Clean(fmt.Sprintf(format, args...)), e.Err.Columns(), "  ")
+	fmt.Fprintf(e.Err, "%s\n", strings.Join(lines, "\n"))
 }

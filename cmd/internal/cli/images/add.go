@@ -85,7 +85,7 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions, name string) error {
 		return err
 	}
 	if receipt.Known && o.target.Dockerfile != "" {
-		e.Say("warning: the Dockerfile %s was not taken, as the image is known; --force takes it", o.target.Dockerfile)
+		e.Warn("--force takes it", "the Dockerfile %s was not taken, as the image is known", o.target.Dockerfile)
 	}
 	return finish(ctx, e, c, display, format, receipt, o.wait)
 }

@@ -87,7 +87,7 @@ const longPause = 2 * time.Second
 func notify(e *env.Env, n client.Notice) {
 	switch {
 	case n.Wait == 0:
-		e.Say("warning: %v", n.Err)
+		e.Warn("", "%v", n.Err)
 	case n.Wait < longPause:
 		e.Log.Info("trying again", "in", n.Wait, "error", n.Err)
 	default:
