@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,7 @@ func keep(t *testing.T, dir string, keys ...string) {
 func TestCacheStatusAndClear(t *testing.T) {
 	s := newShell(t)
 	dir := filepath.Join(s.home, ".cache", "tidepole")
-	if out := s.ok("cache", "status"); !strings.Contains(out, "Folder: "+dir) || !strings.Contains(out, "Entries: 0\n") {
+	if out := s.ok("cache", "status"); !strings.Contains(out, "Folder: "+dir+" (the first analysis makes it)\n") || !strings.Contains(out, "Entries: 0\n") {
 		t.Errorf("no cache:\n%s", out)
 	}
 	if out := s.ok("cache", "clear"); !strings.Contains(out, "Entries removed: 0 (0 B)\n") {
@@ -55,12 +56,13 @@ func TestCacheStatusAndClear(t *testing.T) {
 		}
 	}
 	out := s.with("TIDEPOLE_CACHE_MAX_SIZE=1GB").ok("cache", "status")
-	for _, want := range []string{"Limit: 1.0 GB\n", "Entries: 3\n", "Size: 12.3 kB\n", "Unfinished: 1 (5 B)", "Foreign: 1, which are left alone: notes.txt\n", "KIND ", "layer "} {
+	for _, want := range []string{"Folder: " + dir + "\n", "Limit: 953.7 MiB\n", "Entries: 3\n", "Size: 12.0 KiB\n", "Unfinished: 1 (5 B)", "Foreign: 1, which are left alone: evidence-v1/notes.txt\n", "KIND ", "layer "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
 	}
 	var state struct {
+		Path                     string
 		Entries, Bytes, MaxBytes int64
 		OldestUse                time.Time
 		Kinds                    []struct{ Kind string }
@@ -69,19 +71,52 @@ func TestCacheStatusAndClear(t *testing.T) {
 	if err := json.Unmarshal([]byte(s.ok("cache", "status", "-o", "json")), &state); err != nil {
 		t.Fatal(err)
 	}
-	if state.Entries != 3 || state.Bytes != 12288 || state.MaxBytes != 10<<30 || len(state.Kinds) != 1 || len(state.Foreign) != 1 || state.OldestUse.IsZero() {
+	if state.Path != dir || state.Entries != 3 || state.Bytes != 12288 || state.MaxBytes != 10<<30 || len(state.Kinds) != 1 || len(state.Foreign) != 1 || state.OldestUse.IsZero() {
 		t.Errorf("%+v", state)
 	}
-	if out := s.ok("cache", "clear", "--older-than", "36h"); !strings.Contains(out, "Entries removed: 2 (8.2 kB)\nUnfinished removed: 1 (5 B)\nForeign: 1") {
+	if out := s.ok("cache", "clear", "--older-than", "36h"); !strings.Contains(out, "Entries removed: 2 (8.0 KiB)\nUnfinished removed: 1 (5 B)\nForeign: 1") {
 		t.Errorf("clear of the old:\n%s", out)
 	}
-	if out := s.ok("cache", "clear", "-o", "json-raw"); !strings.Contains(out, `"entries": 1`) || !strings.Contains(out, `"notes.txt"`) {
+	if out := s.ok("cache", "clear", "-o", "json-raw"); !strings.Contains(out, `"entries": 1`) || !strings.Contains(out, `"evidence-v1/notes.txt"`) {
 		t.Errorf("clear:\n%s", out)
 	}
 	if out := s.ok("cache", "status"); !strings.Contains(out, "Entries: 0\n") {
 		t.Errorf("after clear:\n%s", out)
 	}
 	s.with("TIDEPOLE_CACHE_MAX_SIZE=much").fails(1, []string{"a number of bytes like 10GiB"}, "cache", "status")
+}
+
+// The folder is told as the settings name it, whether it is there or not, and
+// wherever the command runs.
+func TestFolderOfACacheThatIsNamed(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, s := filepath.Join(here, "kept"), newShell(t)
+	for _, want := range []string{dir + " (the first analysis makes it)", dir} {
+		if out := s.ok("cache", "status", "--cache-dir", "kept"); !strings.HasPrefix(out, "Folder: "+want+"\n") {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+		var state struct{ Path string }
+		if err := json.Unmarshal([]byte(s.ok("cache", "status", "--cache-dir", "kept", "-o", "json")), &state); err != nil || state.Path != dir {
+			t.Errorf("%s, %v", state.Path, err)
+		}
+		keep(t, dir, "00000001")
+	}
+	for _, name := range []string{"entries", "pending"} {
+		at := filepath.Join(dir, "evidence-v1", name)
+		if err := errors.Join(os.RemoveAll(at), os.Symlink(t.TempDir(), at)); err != nil {
+			t.Fatal(err)
+		}
+		for _, verb := range []string{"status", "clear"} {
+			s.fails(1, []string{"use the cache folder " + dir + ": " + at + " is not a folder", "hint: remove " + at}, "cache", verb, "--cache-dir", "kept")
+		}
+		if err := errors.Join(os.Remove(at), os.Mkdir(at, 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // An analysis that cannot use the cache warns and goes on.

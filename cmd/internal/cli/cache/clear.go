@@ -51,7 +51,7 @@ func runClear(ctx context.Context, e *env.Env, age time.Duration) error {
 	doc := removed{Path: dir, Foreign: []string{}}
 	if d != nil {
 		defer d.Close()
-		if doc, err = empty(ctx, e, d, age); err != nil {
+		if doc, err = empty(ctx, e, d, dir, age); err != nil {
 			return err
 		}
 	}
@@ -60,9 +60,9 @@ func runClear(ctx context.Context, e *env.Env, age time.Duration) error {
 	}
 	l := output.NewLines(e.Out)
 	l.Add("Folder", "%s", doc.Path)
-	l.Add("Entries removed", "%d (%s)", doc.Entries, output.Bytes(doc.Bytes))
+	l.Add("Entries removed", "%d (%s)", doc.Entries, output.BinaryBytes(doc.Bytes))
 	if doc.Unfinished.Count > 0 {
-		l.Add("Unfinished removed", "%d (%s)", doc.Unfinished.Count, output.Bytes(doc.Unfinished.Bytes))
+		l.Add("Unfinished removed", "%d (%s)", doc.Unfinished.Count, output.BinaryBytes(doc.Unfinished.Bytes))
 	}
 	if len(doc.Foreign) > 0 {
 		l.Add("Foreign", "%d, which were left alone: %s", len(doc.Foreign), some(doc.Foreign))
@@ -70,7 +70,7 @@ func runClear(ctx context.Context, e *env.Env, age time.Duration) error {
 	return l.Err()
 }
 
-func empty(ctx context.Context, e *env.Env, d *store.Dir, age time.Duration) (removed, error) {
+func empty(ctx context.Context, e *env.Env, d *store.Dir, dir string, age time.Duration) (removed, error) {
 	var before time.Time
 	if age > 0 {
 		before = e.Now().Add(-age)
@@ -79,7 +79,7 @@ func empty(ctx context.Context, e *env.Env, d *store.Dir, age time.Duration) (re
 	if err != nil {
 		return removed{}, err
 	}
-	s, err := d.Status(ctx)
+	s, err := look(ctx, d, dir)
 	if err != nil {
 		return removed{}, err
 	}

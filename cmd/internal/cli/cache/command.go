@@ -4,7 +4,9 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -36,6 +38,9 @@ func Command(e *env.Env) *cobra.Command {
 func open(e *env.Env) (d *store.Dir, dir string, err error) {
 	if dir, err = engine.CacheDir(e); err != nil {
 		return nil, "", err
+	}
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, "", fmt.Errorf("find the cache folder: %w", err)
 	}
 	d, err = store.Open(dir, store.Options{MaxBytes: e.Analysis.Cache.MaxBytes, Existing: true, Now: e.Now})
 	if errors.Is(err, fs.ErrNotExist) {

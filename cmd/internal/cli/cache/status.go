@@ -2,6 +2,8 @@ package cache
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	store "github.com/tidepole/tidepole/analysis/cache"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/table"
 )
 
@@ -57,7 +60,7 @@ func runStatus(ctx context.Context, e *env.Env) error {
 	s := store.Status{Path: dir}
 	if d != nil {
 		defer d.Close()
-		if s, err = d.Status(ctx); err != nil {
+		if s, err = look(ctx, d, dir); err != nil {
 			return err
 		}
 	}
@@ -65,7 +68,7 @@ func runStatus(ctx context.Context, e *env.Env) error {
 	if format != output.Text {
 		return output.WriteJSON(e.Out, format, document(s))
 	}
-	return show(e, s)
+	return show(e, s, d != nil)
 }
 
 func document(s store.Status) state {
@@ -79,23 +82,48 @@ func document(s store.Status) state {
 	return doc
 }
 
-func show(e *env.Env, s store.Status) error {
+// look is what the cache in dir holds. All paths are told as seen from dir, which
+// is what settings name.
+func look(ctx context.Context, d *store.Dir, dir string) (store.Status, error) {
+	s, err := d.Status(ctx)
+	if err != nil {
+		return s, err
+	}
+	for _, name := range []string{"entries", "pending"} {
+		at := filepath.Join(s.Path, name)
+		if info, err := os.Lstat(at); err == nil && !info.IsDir() {
+			return s, fault.New(fault.Invalid, "use the cache folder %s: %s is not a folder; links are not followed", dir, at).
+				WithHint("remove %s, or name another folder with --cache-dir", at)
+		}
+	}
+	for i, name := range s.Foreign {
+		s.Foreign[i] = filepath.Join(filepath.Base(s.Path), name)
+	}
+	s.Path = dir
+	return s, nil
+}
+
+func show(e *env.Env, s store.Status, there bool) error {
 	l := output.NewLines(e.Out)
-	l.Add("Folder", "%s", s.Path)
+	if there {
+		l.Add("Folder", "%s", s.Path)
+	} else {
+		l.Add("Folder", "%s (the first analysis makes it)", s.Path)
+	}
 	if s.MaxBytes == 0 {
 		l.Add("Limit", "0: nothing is kept (cache.max-size)")
 	} else {
-		l.Add("Limit", "%s", output.Bytes(s.MaxBytes))
+		l.Add("Limit", "%s", output.BinaryBytes(s.MaxBytes))
 	}
 	l.Add("Entries", "%d", s.Entries)
-	l.Add("Size", "%s", output.Bytes(s.Bytes))
+	l.Add("Size", "%s", output.BinaryBytes(s.Bytes))
 	l.Add("Oldest Use", "%s", output.Time(s.Oldest))
 	l.Add("Latest Use", "%s", output.Time(s.Newest))
 	if s.Pending.Count > 0 {
-		l.Add("Being Written", "%d (%s)", s.Pending.Count, output.Bytes(s.Pending.Bytes))
+		l.Add("Being Written", "%d (%s)", s.Pending.Count, output.BinaryBytes(s.Pending.Bytes))
 	}
 	if s.Unfinished.Count > 0 {
-		l.Add("Unfinished", "%d (%s), which the next analysis removes", s.Unfinished.Count, output.Bytes(s.Unfinished.Bytes))
+		l.Add("Unfinished", "%d (%s), which the next analysis removes", s.Unfinished.Count, output.BinaryBytes(s.Unfinished.Bytes))
 	}
 	if len(s.Foreign) > 0 {
 		l.Add("Foreign", "%d, which are left alone: %s", len(s.Foreign), some(s.Foreign))
@@ -114,7 +142,7 @@ func kindTable(kinds []store.Kind) *table.Table {
 	t := table.New(table.Column{Name: "Kind"}, table.Column{Name: "Entries", Right: true}, table.Column{Name: "Size", Right: true},
 		table.Column{Name: "Oldest Use"}, table.Column{Name: "Latest Use"})
 	for _, k := range kinds {
-		t.Row(k.Name, strconv.Itoa(k.Entries), output.Bytes(k.Bytes), output.Time(k.Oldest), output.Time(k.Newest))
+		t.Row(k.Name, strconv.Itoa(k.Entries), output.BinaryBytes(k.Bytes), output.Time(k.Oldest), output.Time(k.Newest))
 	}
 	return t
 }

@@ -55,15 +55,22 @@ func Time(t time.Time) string {
 }
 
 // Bytes is a size for people.
-func Bytes(n int64) string {
-	if n < 1000 {
+func Bytes(n int64) string { return inUnits(n, 1000, [...]string{"kB", "MB", "GB", "TB", "PB"}) }
+
+// BinaryBytes is a size for people who compare it with a setting like 10GiB.
+func BinaryBytes(n int64) string {
+	return inUnits(n, 1024, [...]string{"KiB", "MiB", "GiB", "TiB", "PiB"})
+}
+
+func inUnits(n int64, step float64, units [5]string) string {
+	if float64(n) < step {
 		return fmt.Sprintf("%d B", n)
 	}
-	size, unit := float64(n)/1000, 0
-	for size >= 999.95 && unit < 4 {
-		size, unit = size/1000, unit+1
+	size, unit := float64(n)/step, 0
+	for size >= step-0.05 && unit < len(units)-1 {
+		size, unit = size/step, unit+1
 	}
-	return fmt.Sprintf("%.1f %s", size, [...]string{"kB", "MB", "GB", "TB", "PB"}[unit])
+	return fmt.Sprintf("%.1f %s", size, units[unit])
 }
 
 // Span is a time span in its largest units.

@@ -177,6 +177,11 @@ func TestBytesAndAgo(t *testing.T) {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
 		}
 	}
+	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 10 << 30: "10.0 GiB", 1<<30 - 1: "1.0 GiB", 1e9: "953.7 MiB", 1 << 62: "4096.0 PiB"} {
+		if got := output.BinaryBytes(n); got != want {
+			t.Errorf("BinaryBytes(%d) = %q, want %q", n, got, want)
+		}
+	}
 	for d, want := range map[time.Duration]string{-time.Second: "0 s", 90 * time.Second: "1 min", 47 * time.Hour: "47 h", 100 * time.Hour: "4 days"} {
 		if got := output.Span(d); got != want {
 			t.Errorf("Ago(%s) = %q, want %q", d, got, want)
