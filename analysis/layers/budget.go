@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"errors"
 	"strings"
 	"sync/atomic"
 
@@ -51,19 +52,56 @@ func NewBudget(l Limits) *Budget {
 	}
 }
 
-// Count counts a layer that was read before.
+// cost is what reading a layer takes of a budget.
+type cost struct {
+	entries int64 // paths, the folders they imply included
+	names   int64 // bytes
+	sparse  int64 // bytes
+}
+
+// Count counts a layer that was read before, as reading it would. Where that
+// passes a limit nothing is counted: to read the layer tells where.
 func (b *Budget) Count(x *Index) error {
-	if b.entries.Add(int64(x.Len())) > b.maxEntries {
+	c := x.cost
+	err := errors.Join(b.spendEntries(c.entries), b.spendNames(c.names), b.spendSparse(c.sparse))
+	if err != nil {
+		b.entries.Add(-c.entries)
+		b.names.Add(-c.names)
+		b.sparse.Add(-c.sparse)
+	}
+	return err
+}
+
+func (b *Budget) spendEntries(n int64) error {
+	if b.entries.Add(n) > b.maxEntries {
 		return tooLarge("entries", "the image holds more than %d paths", b.maxEntries)
 	}
 	return nil
+}
+
+func (b *Budget) spendNames(bytes int64) error {
+	if b.names.Add(bytes) > b.maxNames {
+		return tooLarge("entries", "the paths of the image have more than %d bytes, %d for each that it may hold", b.maxNames, nameBytes)
+	}
+	return nil
+}
+
+func (b *Budget) spendSparse(bytes int64) error {
+	if b.sparse.Add(bytes) > b.maxSparse {
+		return b.tooSparse()
+	}
+	return nil
+}
+
+func (b *Budget) tooSparse() error {
+	return tooLarge("image-bytes", "the image's sparse files hold more than %d bytes, most of them holes", b.maxSparse)
 }
 
 // tally counts one layer's share of a budget.
 type tally struct {
 	*Budget
 	last string // the path before
-	own  int64  // bytes of names of this layer
+	own  cost
 }
 
 // spend counts an entry: its names, and those of its folders that the path
@@ -80,26 +118,31 @@ func (t *tally) spend(h *tar.Header) error {
 		same++
 	}
 	t.last = name
-	if t.entries.Add(int64(1+strings.Count(strings.TrimSuffix(name[same:], "/"), "/"))) > t.maxEntries {
-		return tooLarge("entries", "the image holds more than %d paths", t.maxEntries)
+	paths := int64(1 + strings.Count(strings.TrimSuffix(name[same:], "/"), "/"))
+	t.own.entries += paths
+	if err := t.spendEntries(paths); err != nil {
+		return err
 	}
 	size := int64(len(name) + 1 + len(h.Linkname))
-	if t.names.Add(size) > t.maxNames {
-		return tooLarge("entries", "the paths of the image have more than %d bytes, %d for each that it may hold", t.maxNames, nameBytes)
+	t.own.names += size
+	if err := t.spendNames(size); err != nil {
+		return err
 	}
-	if t.own += size; t.own > MaxNames {
+	if t.own.names > MaxNames {
 		return fault.New(fault.TooLarge, "the paths of the layer have more than %d bytes", int64(MaxNames)).
 			WithHint("this limit is fixed")
 	}
 	return nil
 }
 
-// spendSparse counts a sparse file.
-func (b *Budget) spendSparse(size int64) error {
-	if size > b.maxSparse || b.sparse.Add(size) > b.maxSparse {
-		return tooLarge("image-bytes", "the image's sparse files hold more than %d bytes, most of them holes", b.maxSparse)
+// hole counts a sparse file. One that is too large is not counted at all, so
+// that sums stay sums.
+func (t *tally) hole(size int64) error {
+	if size > t.maxSparse {
+		return t.tooSparse()
 	}
-	return nil
+	t.own.sparse += size
+	return t.spendSparse(size)
 }
 
 // tooLarge names the limit that was passed, and the flag that raises it.

@@ -20,7 +20,7 @@ func Forge(data []byte) {
 		return
 	}
 	dir := data[at:end]
-	_, parts, err := decodeDirectory(dir, int64(at))
+	_, _, parts, err := decodeDirectory(dir, int64(at))
 	if err == nil {
 		for _, s := range parts {
 			body := data[s.at : s.at+s.stored]

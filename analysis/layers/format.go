@@ -18,8 +18,9 @@ import (
 //	blocks      of content, as the files that are kept lie one after the other
 //	            in the order of the index; each packed with S2 where that pays
 //	sections    attachments; then "blocks", "index" and "digests"
-//	directory   how much content, how many entries; of each section its name,
-//	            place and SHA-256
+//	directory   how much content; what reading the layer takes of a budget: paths,
+//	            bytes of names and of sparse files; how many attachments; of each
+//	            section its name, length and SHA-256
 //	footer      place and SHA-256 of the directory, version, magic
 //
 // Numbers of a fixed size are little-endian, others varints. A section is
@@ -27,7 +28,7 @@ import (
 // bytes, which are packed with S2 where the two differ.
 const (
 	magic      = "TIDEREC\n"
-	version    = 1
+	version    = 2
 	footerSize = 8 + 8 + sha256.Size + 4 + len(magic)
 )
 
@@ -62,8 +63,11 @@ func (w *Writer) section(name string, fill func(*chunks)) {
 }
 
 // ending writes the directory and the footer; that many sections are attached.
-func (w *Writer) ending(attached int) {
+func (w *Writer) ending(c cost, attached int) {
 	dir := binary.AppendUvarint(nil, uint64(w.content))
+	for _, n := range []int64{c.entries, c.names, c.sparse} {
+		dir = binary.AppendUvarint(dir, uint64(n))
+	}
 	dir = binary.AppendUvarint(dir, uint64(attached))
 	for _, s := range w.parts {
 		dir = binary.AppendUvarint(dir, uint64(len(s.name)))

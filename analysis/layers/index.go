@@ -50,6 +50,7 @@ type Index struct {
 	text  [][]byte // names, none of which crosses from one piece into the next
 	kinds []string // MIME types
 	kind  map[string]uint16
+	cost  cost // of reading the layer
 }
 
 type page []item

@@ -75,6 +75,7 @@ func Read(ctx context.Context, r io.Reader, w *Writer, o Options) (*Index, error
 	if err != nil {
 		return nil, err
 	}
+	p.index.cost = p.tally.own
 	p.index.trim()
 	return p.index, nil
 }
@@ -158,7 +159,7 @@ func (p *pass) entry(tr *tar.Reader, h *tar.Header, ordinal int) error {
 // content takes the digest of a file, has it observed and keeps it.
 func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
 	if e.Sparse {
-		if err := p.tally.spendSparse(e.Size); err != nil {
+		if err := p.tally.hole(e.Size); err != nil {
 			return err
 		}
 	}

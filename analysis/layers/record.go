@@ -53,7 +53,7 @@ func openRecord(r io.ReaderAt, size int64) (*Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, parts, err := decodeDirectory(dir, at)
+	content, cost, parts, err := decodeDirectory(dir, at)
 	if err != nil {
 		return nil, damaged("its directory", err)
 	}
@@ -73,6 +73,7 @@ func openRecord(r io.ReaderAt, size int64) (*Record, error) {
 	if rec.index, err = decodeIndex(stored["index"], stored["digests"]); err != nil {
 		return nil, damaged("its index", err)
 	}
+	rec.index.cost = cost
 	if err := rec.place(stored["blocks"], parts[0].at); err != nil {
 		return nil, damaged("its list of blocks", err)
 	}
@@ -127,10 +128,17 @@ func readAt(r io.ReaderAt, p []byte, at int64) error {
 	return err
 }
 
+// maxCost bounds each number of what reading a layer takes, so that sums of them
+// stay sums.
+const maxCost = 1 << 48
+
 // decodeDirectory tells the sections, which end at end.
-func decodeDirectory(dir []byte, end int64) (content int64, parts []section, err error) {
+func decodeDirectory(dir []byte, end int64) (content int64, c cost, parts []section, err error) {
 	d := &decoder{data: dir}
 	content = int64(d.uvarint(math.MaxInt64))
+	for _, n := range []*int64{&c.entries, &c.names, &c.sparse} {
+		*n = int64(d.uvarint(maxCost))
+	}
 	attached := d.uvarint(uint64(len(dir)))
 	seen := map[string]bool{}
 	var total int64
@@ -140,23 +148,23 @@ func decodeDirectory(dir []byte, end int64) (content int64, parts []section, err
 		copy(s.sum[:], d.bytes(sha256.Size))
 		key := fmt.Sprint(s.attached, " ", s.name)
 		if total += s.stored; total > end-int64(len(magic)) || seen[key] {
-			return 0, nil, errors.New("a section is too long, or named twice")
+			return 0, c, nil, errors.New("a section is too long, or named twice")
 		}
 		seen[key] = true
 		parts = append(parts, s)
 	}
 	if err := d.end(); err != nil {
-		return 0, nil, err
+		return 0, c, nil, err
 	}
 	if len(parts) != int(attached)+3 || !seen["false blocks"] || !seen["false index"] || !seen["false digests"] {
-		return 0, nil, errors.New("its sections are others")
+		return 0, c, nil, errors.New("its sections are others")
 	}
 	at := end - total
 	for i := range parts {
 		parts[i].at = at
 		at += parts[i].stored
 	}
-	return content, parts, nil
+	return content, c, parts, nil
 }
 
 // read is a section's stored bytes.

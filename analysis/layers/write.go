@@ -101,7 +101,7 @@ func (w *Writer) Finish(x *Index) error {
 		w.section("blocks", func(c *chunks) { c.write(encodeBlocks(w.blocks)) })
 		w.section("index", func(c *chunks) { encodeIndex(x, c) })
 		w.section("digests", func(c *chunks) { encodeDigests(x, c) })
-		w.ending(attachments)
+		w.ending(x.cost, attachments)
 	}
 	if w.err != nil {
 		return fmt.Errorf("write the record of a layer: %w", w.err)
