@@ -49,7 +49,9 @@ func Analyze(ctx context.Context, req Request, o Options) (b *bundle.Bundle, err
 	}
 	b, err = analyze(ctx, req, o, img)
 	if errors.Is(err, errDamaged) { // and removed: the next attempt reads the image instead
-		b, err = analyze(ctx, req, o, img)
+		if b, err = analyze(ctx, req, o, img); errors.Is(err, errDamaged) {
+			err = unreadable(err, o)
+		}
 	}
 	if err = errors.Join(err, img.Close()); err != nil {
 		return nil, errors.Join(withHint(err, o.TempDir), b.Close())
@@ -77,11 +79,11 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 	o.stage("catalog", false)
 	e := evidence{req: req, o: o, img: img, names: names, layers: all, open: r.content(all), found: r.found}
 	if err := e.catalog(ctx, r.memory()); err != nil {
-		return nil, errors.Join(r.damage(ctx), err)
+		return nil, r.explained(ctx, err)
 	}
 	o.stage("catalog", true)
 	b, err = e.bundle(ctx)
-	if err = errors.Join(r.damage(ctx), err); err != nil {
+	if err = r.explained(ctx, err); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}
 	r.remember(ctx, b, e.secret)

@@ -62,19 +62,26 @@ func (r *reading) withhold(ctx context.Context, w *layers.Writer, x *layers.Inde
 	if err != nil {
 		return nil, nil, errors.Join(err, hidden.close(), beside.close())
 	}
+	hidden.SHA256, beside.SHA256 = hidden.sum.Sum(nil), beside.sum.Sum(nil)
 	return hidden, beside, nil
 }
 
 func newAside(ctx context.Context, in cache.Store) (*aside, error) {
 	to, err := in.Create(ctx, layerKind)
-	return &aside{Places: map[int]extent{}, to: to, sum: sha256.New()}, err
+	if err != nil {
+		return nil, fmt.Errorf("keep files with secrets apart: %w", err)
+	}
+	return &aside{Places: map[int]extent{}, to: to, sum: sha256.New()}, nil
 }
 
 func (a *aside) add(ordinal int, content io.Reader) error {
 	size, err := io.Copy(io.MultiWriter(a.to, a.sum), content)
+	if err != nil {
+		return fmt.Errorf("copy the content of entry %d: %w", ordinal, err)
+	}
 	a.Places[ordinal] = extent{a.end, size}
 	a.end += size
-	return err
+	return nil
 }
 
 // commit makes it an entry.
@@ -85,8 +92,10 @@ func (a *aside) commit(key string) (err error) {
 	case len(a.Places) == 0:
 		return a.to.Discard()
 	}
-	a.blob, err = a.to.Commit(key)
-	return err
+	if a.blob, err = a.to.Commit(key); err != nil {
+		return fmt.Errorf("keep files with secrets apart: %w", err)
+	}
+	return nil
 }
 
 // attachment is what a record says of it.
@@ -94,22 +103,33 @@ func (a *aside) attachment() ([]byte, error) {
 	if a == nil {
 		return nil, nil
 	}
-	a.SHA256 = a.sum.Sum(nil)
-	return json.Marshal(a)
+	data, err := json.Marshal(a)
+	if err != nil {
+		return nil, fmt.Errorf("note what lies beside a layer's record: %w", err)
+	}
+	return data, nil
 }
 
-// openBeside reads what a record says, and finds the entry; nil: there is none.
+// openBeside reads what a record says, and finds the entry, which may have been
+// removed; nil: the record says nothing.
 func (r *reading) openBeside(ctx context.Context, attachment []byte, key string) *aside {
 	a := &aside{}
 	if json.Unmarshal(attachment, a) != nil || len(a.Places) == 0 {
 		return nil
 	}
-	blob, err := r.kept.Get(ctx, layerKind, key)
-	if err != nil {
-		return nil // the layer is read again, should somebody ask
-	}
-	a.blob = blob
+	if blob, err := r.kept.Get(ctx, layerKind, key); err == nil {
+		a.blob = blob
+	} // else the layer is read again, should somebody ask
 	return a
+}
+
+// has tells whether the entry with that ordinal lies there.
+func (a *aside) has(ordinal int) bool {
+	if a == nil {
+		return false
+	}
+	_, ok := a.Places[ordinal]
+	return ok
 }
 
 // content is what the entry with that ordinal holds.
@@ -122,9 +142,6 @@ func (a *aside) content(ordinal int) (layers.Content, bool) {
 		return nil, false
 	}
 	a.checked.Do(func() {
-		if a.sum != nil {
-			return // written a moment ago
-		}
 		sum := sha256.New()
 		_, a.damaged = io.Copy(sum, io.NewSectionReader(a.blob, 0, a.blob.Size()))
 		if a.damaged == nil && !slices.Equal(sum.Sum(nil), a.SHA256) {

@@ -13,5 +13,8 @@ func RecordNames(req Request, id image.Identity, source string) ([]string, error
 	return n.tags, err
 }
 
+// Fingerprint is what tells evidence by these options from that by others.
+func Fingerprint(o Options) string { return o.fingerprint() }
+
 // Exports is what reading an image remembers in a store.
 func Exports(ctx context.Context, store cache.Store) image.Memory { return exports{ctx, store} }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strings"
 	"sync"
 )
 
@@ -26,7 +25,7 @@ func keyOf(parts ...string) string {
 // fingerprint is of everything that evidence follows from beside the image: the
 // program, its rules and the options.
 func (o Options) fingerprint() string {
-	parts := []string{fmt.Sprint(recordVersion), o.Version, program(), strings.Join(o.Retrieve, "\n")}
+	parts := []string{fmt.Sprint(recordVersion), o.Version, program(), keyOf(o.Retrieve...)}
 	if o.Secrets != nil {
 		parts = append(parts, "secrets", o.Secrets.Fingerprint())
 	}

@@ -42,6 +42,7 @@ type layer struct {
 	hidden      *aside // contents with secrets, for this time alone; nil: none
 	beside      *aside // contents that lay beside those; nil: none
 
+	lost sync.Once // the record and what lies beside it are no longer kept
 	once sync.Once // the layer was read once more, for contents that its record lacks
 	more *layer
 	err  error
@@ -269,25 +270,51 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 	}
 	opened, err := openLayer(s.DiffID(), blob)
 	if err != nil {
-		return nil, errors.Join(err, blob.Close(), l.close())
+		return nil, errors.Join(fmt.Errorf("read back what was kept: %w: %w", errDamaged, err), blob.Close(), l.close())
 	}
 	opened.hidden, opened.beside = hidden, beside
 	return opened, nil
 }
 
 // executables looks into the executables of a layer whose contents w has written.
+// That one cannot be read back must not become what is known of it.
 func executables(ctx context.Context, w *layers.Writer, x *layers.Index, written io.ReaderAt) ([]byte, error) {
 	contents, err := w.Contents(x, written)
 	if err != nil {
 		return nil, err
 	}
-	return sbom.Executables(ctx, x, func(ordinal int) (io.ReadCloser, error) {
+	var failed firstError
+	found, err := sbom.Executables(ctx, x, func(ordinal int) (io.ReadCloser, error) {
 		c, ok := contents.Content(ordinal)
 		if !ok {
 			return nil, fs.ErrNotExist
 		}
-		return c, nil
+		return watched{c, failed.note}, nil
 	})
+	if err := failed.get(); err != nil {
+		return nil, fmt.Errorf("look into executables: %w", err)
+	}
+	return found, err
+}
+
+// firstError keeps the first of some errors.
+type firstError struct {
+	mu  sync.Mutex
+	err error
+}
+
+func (f *firstError) note(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.err == nil {
+		f.err = err
+	}
+}
+
+func (f *firstError) get() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
 }
 
 // content opens what an entry holds. A record lacks what cataloguers are not
@@ -297,12 +324,15 @@ func (r *reading) content(all []*layer) tree.Open {
 	return func(ctx context.Context, at tree.Place) (tree.Content, error) {
 		l := all[at.Layer]
 		if c, ok := l.record.Content(at.Ordinal); ok {
-			return watched{c, r, l.id}, nil
+			return r.watch(c, l.id), nil
 		}
 		for _, a := range []*aside{l.hidden, l.beside} {
 			if c, ok := a.content(at.Ordinal); ok {
-				return watched{c, r, l.id}, nil
+				return r.watch(c, l.id), nil
 			}
+		}
+		if l.beside.has(at.Ordinal) { // and could not give it
+			l.lost.Do(func() { r.forget(ctx, l) })
 		}
 		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
 		if l.err != nil {
@@ -313,7 +343,7 @@ func (r *reading) content(all []*layer) tree.Open {
 		if !ok {
 			return nil, fs.ErrNotExist
 		}
-		return watched{c, r, l.id}, nil
+		return r.watch(c, l.id), nil
 	}
 }
 
@@ -327,9 +357,7 @@ func (r *reading) found(l *layer) (s searches, err error) {
 		err = json.Unmarshal(data, &s)
 	}
 	if err != nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.damaged[l.id] = err
+		r.damage(l.id, err)
 		return s, fmt.Errorf("layer %s: %w: %w", l.id, errDamaged, err)
 	}
 	return s, nil
@@ -342,8 +370,7 @@ var errDamaged = errors.New("what was kept of a layer is damaged")
 // record is damaged must not pass for a file without packages.
 type watched struct {
 	layers.Content
-	of    *reading
-	layer string
+	tell func(error)
 }
 
 // Read reads on.
@@ -361,13 +388,24 @@ func (w watched) ReadAt(p []byte, at int64) (int, error) {
 	return n, w.note(err)
 }
 
+// note tells of all but the content's end, which no content has before its size.
 func (w watched) note(err error) error {
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		w.of.mu.Lock()
-		defer w.of.mu.Unlock()
-		w.of.damaged[w.layer] = err
+	if err != nil && err != io.EOF {
+		w.tell(err)
 	}
 	return err
+}
+
+// watch has a content of a layer watched.
+func (r *reading) watch(c layers.Content, layer string) tree.Content {
+	return watched{c, func(err error) { r.damage(layer, err) }}
+}
+
+// damage notes that what was kept of a layer cannot be read.
+func (r *reading) damage(layer string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.damaged[layer] = err
 }
 
 // fail notes why a content could not be had: a cataloger may take that for a file
@@ -393,15 +431,34 @@ func (r *reading) broken() error {
 	return nil
 }
 
-// damage is broken, and removes such records, so that they are made again.
-func (r *reading) damage(ctx context.Context) error {
+// repair is broken, and removes such records, so that they are made again.
+func (r *reading) repair(ctx context.Context) error {
 	err := r.broken()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id := range r.damaged {
-		_ = r.kept.Remove(context.WithoutCancel(ctx), layerKind, r.layerKey(id))
+		r.forget(ctx, r.have[id])
 	}
 	return err
+}
+
+// explained is why an analysis failed with err: what could not be read comes
+// before what a cataloguer made of it.
+func (r *reading) explained(ctx context.Context, err error) error {
+	damage := r.repair(ctx)
+	if damage == nil || ctx.Err() != nil {
+		return errors.Join(damage, err)
+	}
+	return damage
+}
+
+// forget removes what is kept of a layer.
+func (r *reading) forget(ctx context.Context, l *layer) {
+	ctx = context.WithoutCancel(ctx)
+	_ = r.kept.Remove(ctx, layerKind, r.layerKey(l.id))
+	if l.beside != nil && l.beside.blob != nil {
+		_ = r.kept.Remove(ctx, layerKind, r.besideKey(l.id))
+	}
 }
 
 // again reads a layer once more and keeps all of its contents.

@@ -105,6 +105,16 @@ func withHint(err error, dir string) error {
 	return full
 }
 
+// unreadable says what can be done about a disk that does not give back what was
+// written to it.
+func unreadable(err error, o Options) error {
+	hint := "its disk may be failing: choose another temporary folder"
+	if o.Cache != nil {
+		hint = "the cache's disk may be failing: tidepole cache clear, or do without it: --no-cache"
+	}
+	return fault.New(fault.Unavailable, "%w, for the second time", err).WithHint("%s", hint)
+}
+
 // retrieves tells whether a path matches one of the patterns of files to keep.
 func (o Options) retrieves(p string) bool {
 	for _, pattern := range o.Retrieve {
