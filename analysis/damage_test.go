@@ -169,3 +169,12 @@ func TestPatternsDoNotPassForOthers(t *testing.T) {
 		t.Error("one pattern passes for two others")
 	}
 }
+
+func TestWhatIsPreparedMayPanic(t *testing.T) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		analysis.Quietly(func() { panic("oops") })
+	}()
+	<-done
+}

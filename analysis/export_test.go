@@ -13,6 +13,9 @@ func RecordNames(req Request, id image.Identity, source string) ([]string, error
 	return n.tags, err
 }
 
+// Quietly runs what must not end the process.
+func Quietly(do func()) { quietly(do) }
+
 // Fingerprint is what tells evidence by these options from that by others.
 func Fingerprint(o Options) string { return o.fingerprint() }
 

@@ -191,7 +191,7 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 
 // layer reads a layer into a record.
 func (r *reading) layer(ctx context.Context, s image.Stream) error {
-	r.first.Do(func() { go sbom.Prepare() })
+	r.first.Do(func() { go quietly(sbom.Prepare) })
 	secrets, contents := newSearch(secretSearch, r.o.Secrets), newSearch(contentSearch, r.o.Content)
 	l, err := r.record(ctx, r.kept, s, layers.Options{
 		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,
@@ -206,6 +206,13 @@ func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	}
 	r.add(l)
 	return nil
+}
+
+// quietly keeps a panic of do from ending the process: what was to be prepared
+// is met again where it is needed.
+func quietly(do func()) {
+	defer func() { _ = recover() }()
+	do()
 }
 
 // named says in which layer something went wrong.

@@ -158,7 +158,7 @@ func (c *blockCache) get(r *Record, number, size int) (*cached, error) {
 // fill loads the block, and tells those who wait for it even if that panics.
 func (b *cached) fill(r *Record, size int) {
 	defer close(b.ready)
-	b.err = errors.New("reading it was broken off")
+	b.err = errBroken
 	b.err = r.load(b.key.number, b.data.data[:size])
 }
 

@@ -68,6 +68,9 @@ func Read(ctx context.Context, r io.Reader, w *Writer, o Options) (*Index, error
 		if crash := p.audience.leave(); err == nil {
 			err = crash
 		}
+		if err == nil && ctx.Err() != nil { // they saw no more from then on
+			err = context.Cause(ctx)
+		}
 	}
 	if own := p.feed.failure(); own != nil {
 		return nil, own
@@ -134,7 +137,12 @@ func (p *pass) entries() error {
 	}
 }
 
-func (p *pass) entry(tr *tar.Reader, h *tar.Header, ordinal int) error {
+func (p *pass) entry(tr *tar.Reader, h *tar.Header, ordinal int) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%q: panic: %v", clean(h.Name), r)
+		}
+	}()
 	if err := p.tally.spend(h); err != nil {
 		return err
 	}
@@ -174,10 +182,13 @@ func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
 	}
 	announced := *e // what is shown is the same for long files and short ones
 	p.audience.begin(announced, ordinal)
-	err := p.pour(r, e, p.audience)
-	p.audience.end(announced, ordinal, err)
+	err := errBroken
+	defer func() { p.audience.end(announced, ordinal, err) }() // whatever happens, so that nobody waits for more
+	err = p.pour(r, e, p.audience)
 	return err
 }
+
+var errBroken = errors.New("reading it was broken off")
 
 func (p *pass) worthKeeping(e *Entry) bool {
 	if e.Sparse && e.Size > maxSparseKept {

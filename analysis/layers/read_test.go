@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -436,6 +437,60 @@ func TestPanicOfAnObserver(t *testing.T) {
 		})
 		if err == nil || !strings.Contains(err.Error(), "search /a: panic: oops") {
 			t.Errorf("%d bytes: error is %v", size, err)
+		}
+	}
+}
+
+// timid is a context that panics when it is asked for the n-th time.
+type timid struct {
+	context.Context
+	left *atomic.Int64
+}
+
+func (c timid) Err() error {
+	if c.left.Add(-1) == 0 {
+		panic("oops")
+	}
+	return c.Context.Err()
+}
+
+// A panic while a file streams by its observers ends them all.
+func TestPanicWithinAFile(t *testing.T) {
+	for _, size := range []int{1000, 3 << 20} {
+		for _, after := range []int64{2, 3, 8} {
+			if size < 1<<20 && after > 2 {
+				continue // it is over by then
+			}
+			ctx := timid{t.Context(), new(atomic.Int64)}
+			ctx.left.Store(after)
+			var seen error
+			_, err := readTar(ctx, tarOf(t, file("a", strings.Repeat("1", size))), layers.Options{
+				Observers: []layers.Observer{func(_ layers.Entry, _ int, r io.Reader) { _, seen = io.Copy(io.Discard, r) }},
+			})
+			if err == nil || !strings.Contains(err.Error(), `"/a": panic: oops`) {
+				t.Errorf("%d bytes, at %d: error is %v", size, after, err)
+			}
+			if size > 1<<20 && seen == nil {
+				t.Error("who observed it takes it for whole")
+			}
+		}
+	}
+}
+
+// What observers did not see must not pass for what they found.
+func TestCancelAtTheVeryEnd(t *testing.T) {
+	why := errors.New("the user pressed a key")
+	for _, last := range []string{"a", "b"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		_, err := readTar(ctx, tarOf(t, file("a", "1"), file("b", "2")), layers.Options{
+			Observers: []layers.Observer{func(e layers.Entry, _ int, _ io.Reader) {
+				if e.Path == "/"+last {
+					cancel(why)
+				}
+			}},
+		})
+		if !errors.Is(err, why) {
+			t.Errorf("at %s: error is %v", last, err)
 		}
 	}
 }
