@@ -3,6 +3,7 @@ package analysis_test
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -18,8 +19,8 @@ import (
 // failing is a cache on a disk that does not give back what was written to it.
 type failing struct {
 	cache.Store
-	written func(at int64) error // reading what is being written
-	kept    func(at int64) error // reading an entry
+	written func(at int64) error               // reading what is being written
+	kept    func(b cache.Blob, at int64) error // reading an entry
 }
 
 func (s failing) Create(ctx context.Context, kind string) (cache.Pending, error) {
@@ -58,7 +59,7 @@ type failingBlob struct {
 
 func (b failingBlob) ReadAt(p []byte, at int64) (int, error) {
 	if b.of.kept != nil {
-		if err := b.of.kept(at); err != nil {
+		if err := b.of.kept(b.Blob, at); err != nil {
 			return 0, err
 		}
 	}
@@ -90,7 +91,7 @@ func TestADiskThatNeverGivesBackWhatWasWritten(t *testing.T) {
 	req := analysis.Request{Image: ociDir(t, imagetest.New(t, spec))}
 	store := openCache(t)
 	const firstContent = 8 // comes after a record's magic
-	o := analysis.Options{TempDir: t.TempDir(), Cache: failing{Store: store, kept: func(at int64) error {
+	o := analysis.Options{TempDir: t.TempDir(), Cache: failing{Store: store, kept: func(_ cache.Blob, at int64) error {
 		if at == firstContent {
 			return errDisk
 		}
@@ -101,6 +102,26 @@ func TestADiskThatNeverGivesBackWhatWasWritten(t *testing.T) {
 		t.Errorf("error is %v (%s)", err, fault.Hint(err))
 	}
 	wantEmpty(t, o.TempDir)
+}
+
+// A file that cannot be read back is no file that the image lacks.
+func TestADiskThatFailsWhileAFileIsRetrieved(t *testing.T) {
+	found, _ := matchers(t)
+	req := analysis.Request{Image: ociDir(t, imagetest.New(t, spec))}
+	for _, why := range []error{errDisk, io.ErrUnexpectedEOF, io.EOF} {
+		store := openCache(t)
+		const besideSecrets = 300 // bytes, at most; a record has more
+		o := analysis.Options{TempDir: t.TempDir(), Secrets: found, Cache: failing{Store: store, kept: func(b cache.Blob, at int64) error {
+			if at > 0 && at < b.Size() && b.Size() < besideSecrets {
+				return why
+			}
+			return nil
+		}}}
+		if _, err := analysis.Analyze(t.Context(), req, o); err == nil || why != io.EOF && !errors.Is(err, why) {
+			t.Errorf("%v: error is %v", why, err)
+		}
+		wantEmpty(t, o.TempDir)
+	}
 }
 
 // What lies beside secrets is verified, too, and made again where it is damaged.

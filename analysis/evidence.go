@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 
 	"github.com/tidepole/tidepole/analysis/image"
@@ -148,9 +150,12 @@ func (e *evidence) writeContents(ctx context.Context, b *bundle.Bundle) error {
 				continue
 			}
 			data, err := e.readFile(ctx, f, limit)
-			if err != nil {
+			if errors.Is(err, fs.ErrNotExist) { // whatever else goes wrong does not follow from the image
 				e.gap(f.Path, f.Layer, "retrieve: "+err.Error())
 				continue
+			}
+			if err != nil {
+				return fmt.Errorf("retrieve %s: %w", f.Path, err)
 			}
 			total += int64(len(data))
 			if len(data) > 0 {
@@ -175,7 +180,11 @@ func (e *evidence) readFile(ctx context.Context, f tree.File, limit int64) ([]by
 		return nil, err
 	}
 	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, limit))
+	data, err := io.ReadAll(io.LimitReader(r, limit))
+	if size := e.layers[f.Place.Layer].index().Size(f.Place.Ordinal); err == nil && int64(len(data)) < min(size, limit) {
+		err = fmt.Errorf("it has %d bytes, and %d could be read", size, len(data))
+	}
+	return data, err
 }
 
 // writeDocument comes last: the other parts add the gaps they met.
