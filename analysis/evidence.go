@@ -190,7 +190,6 @@ func (e *evidence) readFile(ctx context.Context, f tree.File, limit int64) ([]by
 // writeDocument comes last: the other parts add the gaps they met.
 func (e *evidence) writeDocument(ctx context.Context, b *bundle.Bundle) error {
 	list := files{e.tree.List(), e.layers}
-	list.sparse(e.gap)
 	tool := sbom.Tool{Name: e.o.Tool, Version: e.o.Version, Configuration: e.configuration()}
 	return b.Write(bundle.Packages, mediaTypeJSON, func(w io.Writer) error {
 		return e.catalogue.Write(ctx, w, tool, list, e.gaps...)
@@ -215,16 +214,6 @@ func (f files) Row(n int) sbom.Row {
 		row.SHA256 = e.SHA256()
 	}
 	return row
-}
-
-// sparse tells of the files whose contents syft's own reader of archives gets
-// wrong.
-func (f files) sparse(tell func(path, layer, reason string)) {
-	for n := range f.Len() {
-		if at := f.File(n); at.Entry.Sparse {
-			tell(at.Path, at.Layer, "it is sparse: packages in it, and its content where it is retrieved, may be wrong")
-		}
-	}
 }
 
 // layerTypes are the media types of a manifest's layers, as many as there are.

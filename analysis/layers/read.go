@@ -2,6 +2,7 @@ package layers
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -35,7 +36,8 @@ const (
 	// sniffed is how many of a content's first bytes tell its kind: the limit of
 	// the library that syft tells it by.
 	sniffed = 4096
-	// maxSparseKept bounds what a sparse file may take of a record.
+	// maxSparseKept is the size of a sparse file from which on it is kept only where
+	// it is asked for: its holes cost an archive nothing.
 	maxSparseKept = 64 << 20
 )
 
@@ -150,13 +152,22 @@ func (p *pass) entry(tr *tar.Reader, h *tar.Header, ordinal int) (err error) {
 		Path: clean(h.Name), Link: h.Linkname, Type: h.Typeflag, Mode: h.Mode,
 		UID: h.Uid, GID: h.Gid, Size: h.Size, ModTime: h.ModTime, Sparse: isSparse(h),
 	}
-	if h.Size > 0 {
+	e.Regular = h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse
+	var content io.Reader = tr
+	switch {
+	case e.Sparse && e.Regular: // what comes next in the stream may come after a hole
+		head := make([]byte, min(h.Size, sniffed))
+		if err := readAll(tr, head); err != nil {
+			return fmt.Errorf("%q: %w", e.Path, notTar(err))
+		}
+		e.MIME = mimeOf(head)
+		content = io.MultiReader(bytes.NewReader(head), tr)
+	case h.Size > 0:
 		// What comes next in the stream, be it the entry's own or not: so does syft.
 		e.MIME = mimeOf(p.feed.peek(int(min(h.Size, sniffed))))
 	}
-	if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeGNUSparse {
-		e.Regular = true
-		if err := p.content(tr, &e, ordinal); err != nil {
+	if e.Regular {
+		if err := p.content(content, &e, ordinal); err != nil {
 			return fmt.Errorf("%q: %w", e.Path, notTar(err))
 		}
 	}
@@ -191,10 +202,13 @@ func (p *pass) content(r io.Reader, e *Entry, ordinal int) error {
 var errBroken = errors.New("reading it was broken off")
 
 func (p *pass) worthKeeping(e *Entry) bool {
+	if p.keep != nil && p.keep(e.Path) {
+		return true
+	}
 	if e.Sparse && e.Size > maxSparseKept {
 		return false
 	}
-	return e.Size == 0 || executables[e.MIME] || !ballast.Is(e.Path) || p.keep != nil && p.keep(e.Path)
+	return e.Size == 0 || executables[e.MIME] || !ballast.Is(e.Path)
 }
 
 // executables are the kinds of content that syft looks into whatever the name.
@@ -215,10 +229,7 @@ func (p *pass) pour(r io.Reader, e *Entry, to *audience) error {
 			return err
 		}
 		data := b.data[b.used:min(int64(blockSize), int64(b.used)+left)]
-		if _, err := io.ReadFull(r, data); err != nil {
-			if err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
+		if err := readAll(r, data); err != nil {
 			return err
 		}
 		b.used += len(data)
@@ -240,6 +251,15 @@ func (p *pass) pour(r io.Reader, e *Entry, to *audience) error {
 		e.Digest = p.sum
 	}
 	return nil
+}
+
+// readAll fills p: that there is nothing is as wrong as that there is too little.
+func readAll(r io.Reader, p []byte) error {
+	_, err := io.ReadFull(r, p)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
 }
 
 // vessel is the slab to fill next.
