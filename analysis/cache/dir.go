@@ -36,6 +36,7 @@ type Options struct {
 	Existing bool             // only look: a folder that is not there is fs.ErrNotExist, and leftovers stay
 	Now      func() time.Time // nil is time.Now
 	Warn     func(error)      // told once why entries cannot be kept; may be nil
+	TempDir  string           // for what cannot be written to the folder; "" is the system's
 }
 
 // Dir is a cache in a folder, shared by the processes of one user.

@@ -409,7 +409,8 @@ func TestAReadOnlyFolder(t *testing.T) {
 	}
 }
 
-// Who removes the folder by hand, while it is in use, is told of a better way.
+// Who removes the folder by hand, while it is in use, is told so, and what is
+// written goes on elsewhere.
 func TestAFolderRemovedByHand(t *testing.T) {
 	dir := t.TempDir()
 	var warned error
@@ -427,8 +428,18 @@ func TestAFolderRemovedByHand(t *testing.T) {
 	if warned == nil {
 		t.Error("nothing was said")
 	}
-	if _, err := d.Create(context.Background(), "layer"); !strings.Contains(fault.Hint(err), "cache clear") {
-		t.Errorf("%v; %s", err, fault.Hint(err))
+	if b, err := commit(d, "layer", key(1), []byte("x")); err != nil || read(t, b) != "x" {
+		t.Error(err)
+	}
+	d = open(t, dir, cache.Options{Warn: func(err error) { warned = err }})
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := commit(d, "layer", key(1), []byte("x")); err != nil || read(t, b) != "x" {
+		t.Error(err)
+	}
+	if !strings.Contains(fault.Hint(warned), "cache clear") {
+		t.Errorf("%v; %s", warned, fault.Hint(warned))
 	}
 }
 

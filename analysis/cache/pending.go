@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -37,13 +38,56 @@ type pending struct {
 	size int64
 	err  error // of the first write that failed
 	done bool
+
+	moved Pending // where it goes on that could not be written here
 }
 
-// Create begins an entry.
+// Create begins an entry. Where the folder cannot be written to any longer, or
+// its disk is full and no older entry is left to give way, the entry is written
+// to a temporary file, and is not kept: an analysis does not need a cache.
 func (d *Dir) Create(ctx context.Context, kind string) (Pending, error) {
 	if err := errors.Join(checkKind(kind), context.Cause(ctx)); err != nil {
 		return nil, err
 	}
+	p, err := d.create(ctx, kind)
+	switch {
+	case err == nil:
+		return p, nil
+	case errors.Is(err, fs.ErrClosed):
+		return nil, errClosed
+	}
+	to, err := d.temporary(ctx, kind, err)
+	if err != nil {
+		return nil, err
+	}
+	return &pending{ctx: ctx, dir: d, kind: kind, moved: to}, nil
+}
+
+// temporary begins an entry elsewhere, because of why.
+func (d *Dir) temporary(ctx context.Context, kind string, why error) (Pending, error) {
+	if context.Cause(ctx) != nil { // who interrupts need not be warned
+		return nil, context.Cause(ctx)
+	}
+	d.tell(why)
+	own := Temporary(d.opts.TempDir)
+	p, err := own.Create(ctx, kind)
+	return loose{p, own}, err
+}
+
+// loose is an entry of a store that has no other.
+type loose struct {
+	Pending
+	store *Scratch
+}
+
+// Commit opens what was written: there is no other way to it.
+func (l loose) Commit(key string) (Blob, error) {
+	b, err := l.Pending.Commit(key)
+	return b, errors.Join(err, l.store.Close())
+}
+
+// create begins an entry in the folder.
+func (d *Dir) create(ctx context.Context, kind string) (Pending, error) {
 	for range attempts {
 		name := path.Join(pendingDir, kind+"-"+random())
 		f, err := d.createLocked(name)
@@ -103,6 +147,9 @@ func (p *pending) Write(b []byte) (int, error) {
 	if p.done {
 		return 0, errEnded
 	}
+	if p.moved != nil {
+		return p.moved.Write(b)
+	}
 	if p.err == nil {
 		p.err = context.Cause(p.ctx)
 	}
@@ -119,22 +166,57 @@ func (p *pending) Write(b []byte) (int, error) {
 		n += more
 	}
 	p.size += int64(n)
-	if isFull(err) {
-		err = p.dir.full(err)
+	if err == nil {
+		return n, nil
 	}
-	p.err = err
-	return n, err
+	if p.err = p.move(err); p.err != nil {
+		return n, p.err
+	}
+	more, err := p.moved.Write(b[n:])
+	return n + more, err
+}
+
+// move has what was written go on in a temporary file, because of why.
+func (p *pending) move(why error) error {
+	if isFull(why) {
+		why = p.dir.full(why)
+	}
+	to, err := p.dir.temporary(p.ctx, p.kind, why)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(to, io.NewSectionReader(p.file, 0, p.size)); err != nil {
+		return errors.Join(err, to.Discard())
+	}
+	p.moved = to
+	_ = p.dir.root.Remove(p.name)
+	return p.file.Close()
 }
 
 // ReadAt reads what was written.
-func (p *pending) ReadAt(b []byte, at int64) (int, error) { return p.file.ReadAt(b, at) }
+func (p *pending) ReadAt(b []byte, at int64) (int, error) {
+	if p.moved != nil {
+		return p.moved.ReadAt(b, at)
+	}
+	return p.file.ReadAt(b, at)
+}
 
 // WriteAt writes in place of what was written.
 func (p *pending) WriteAt(b []byte, at int64) (int, error) {
+	if p.moved != nil {
+		return p.moved.WriteAt(b, at)
+	}
 	if at < 0 || at+int64(len(b)) > p.size {
 		return 0, errBeyond
 	}
-	return p.file.WriteAt(b, at)
+	n, err := p.file.WriteAt(b, at)
+	if err == nil {
+		return n, nil
+	}
+	if err := p.move(err); err != nil { // some disks need space to write in place
+		return n, err
+	}
+	return p.moved.WriteAt(b, at)
 }
 
 // full says what can be done about a disk without space, on which nothing but
@@ -155,6 +237,9 @@ func (p *pending) Commit(key string) (Blob, error) {
 		return nil, errors.Join(err, p.Discard())
 	}
 	p.done = true
+	if p.moved != nil {
+		return p.moved.Commit(key)
+	}
 	if err := p.dir.keep(p, entryName(p.kind, key)); err != nil {
 		if context.Cause(p.ctx) == nil { // who interrupts need not be warned
 			p.dir.tell(err)
@@ -171,6 +256,9 @@ func (p *pending) Discard() error {
 		return nil
 	}
 	p.done = true
+	if p.moved != nil {
+		return p.moved.Discard()
+	}
 	err := p.dir.root.Remove(p.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,11 +146,12 @@ func TestKilledWhileWriting(t *testing.T) {
 	}
 }
 
-// Where the disk is full, entries give way; where none is left, the error says
-// what to do, and no half entry stays.
+// Where the disk is full, entries give way; where none is left, what is written
+// goes on elsewhere, a warning says why, and no half entry stays.
 func TestAFullDisk(t *testing.T) {
-	dir := smallDisk(t, 1<<20)
-	d := open(t, dir, cache.Options{})
+	dir, elsewhere := smallDisk(t, 1<<20), t.TempDir()
+	var warned []error
+	d := open(t, dir, cache.Options{TempDir: elsewhere, Warn: func(err error) { warned = append(warned, err) }})
 	for n := range 9 {
 		put(t, d, "layer", key(n), strings.Repeat("x", 100_000))
 	}
@@ -160,17 +162,65 @@ func TestAFullDisk(t *testing.T) {
 	if s := status(t, d); s.Entries == 10 {
 		t.Error("no entry gave way")
 	}
-	_, err := commit(d, "layer", key(11), make([]byte, 2<<20))
-	if fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), dir) || !strings.Contains(fault.Hint(err), "--cache-dir") {
-		t.Errorf("%v; %s", err, fault.Hint(err))
+	if len(warned) > 0 {
+		t.Errorf("warned %v", warned)
 	}
-	if s := status(t, d); s.Pending.Count+s.Unfinished.Count > 0 {
-		t.Errorf("left behind: %+v", s)
+	large := strings.Repeat("larger than the disk ", 100_000)
+	for range 2 {
+		writeInPieces(t, d, large)
+		if s := status(t, d); s.Pending.Count+s.Unfinished.Count > 0 {
+			t.Errorf("left behind: %+v", s)
+		}
+		if _, err := d.Get(t.Context(), "layer", key(11)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("it is kept: %v", err)
+		}
+	}
+	if len(warned) != 1 || fault.Of(warned[0]) != fault.Unavailable || !strings.Contains(warned[0].Error(), dir) || !strings.Contains(fault.Hint(warned[0]), "--cache-dir") {
+		t.Errorf("warned %v", warned)
+	}
+	if left, _ := os.ReadDir(elsewhere); len(left) > 0 {
+		t.Errorf("left elsewhere: %v", left)
+	}
+	full := open(t, dir, cache.Options{TempDir: dir, Warn: func(error) {}})
+	if _, err := commit(full, "layer", key(11), []byte(large)); fault.Of(err) != fault.Unavailable || !strings.Contains(fault.Hint(err), "--temp-dir") {
+		t.Errorf("with the temporary folder there, too: %v; %s", err, fault.Hint(err))
 	}
 	put(t, d, "layer", key(12), "x") // there is room again
 	s := temporary(t, dir)
 	if _, err := commit(s, "layer", key(1), make([]byte, 2<<20)); fault.Of(err) != fault.Unavailable || !strings.Contains(fault.Hint(err), "--temp-dir") {
 		t.Errorf("%v; %s", err, fault.Hint(err))
+	}
+}
+
+// writeInPieces writes an entry as a layer's record is written, and reads it.
+func writeInPieces(t *testing.T, d *cache.Dir, text string) {
+	t.Helper()
+	p, err := d.Create(t.Context(), "layer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := 0; at < len(text); at += 300_000 {
+		piece := text[at:min(at+300_000, len(text))]
+		if n, err := p.Write([]byte(piece)); err != nil || n != len(piece) {
+			t.Fatal(n, err)
+		}
+		head := make([]byte, 10)
+		if _, err := p.ReadAt(head, 0); err != nil || string(head) != text[:10] {
+			t.Fatalf("it begins with %q, %v", head, err)
+		}
+		if _, err := p.WriteAt([]byte(piece[:5]), int64(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := p.Commit(key(11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, b); got != text {
+		t.Errorf("%d bytes came back, want %d", len(got), len(text))
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
