@@ -130,8 +130,8 @@ const (
 	removalPause = 50 * time.Millisecond
 )
 
-// youth is how old a folder is at least that is swept: its process may be about
-// to lock it.
+// youth is how old a folder without a file to lock is at least that is swept: its
+// process may be about to make one.
 const youth = 5 * time.Second
 
 // sweep removes from root what processes of this user that live no more left.
@@ -146,10 +146,13 @@ func sweep(root string) {
 			continue
 		}
 		info, err := entry.Info()
-		if err != nil || !own(info) || time.Since(info.ModTime()) < youth {
+		if err != nil || !own(info) {
 			continue
 		}
 		dir := filepath.Join(root, entry.Name())
+		if _, err := os.Lstat(filepath.Join(dir, holdFile)); err != nil && time.Since(info.ModTime()) < youth {
+			continue
+		}
 		held, locked, _ := hold(dir)
 		if locked {
 			_ = os.RemoveAll(dir)
