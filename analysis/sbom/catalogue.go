@@ -57,7 +57,7 @@ func catalog(ctx context.Context, r file.Resolver, described source.Source, src 
 	if err != nil {
 		return nil, err
 	}
-	out, err := encodeSections(ctx, s, w)
+	out, err := encodeSections(ctx, s, w, src.diffIDs())
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ type entry struct {
 
 // entryMagic begins an entry; its number changes with the format or with what is
 // found for the same questions.
-const entryMagic = "tidepole catalogue 1\n"
+const entryMagic = "tidepole catalogue 2\n"
 
 // encode gives the entry as bytes: the magic, each part after its length, and
 // the SHA-256 of all that.

@@ -46,7 +46,7 @@ func Questions(kind byte, what ...string) (byte, []string, bool) {
 
 // Trace passes questions through a trace as it is kept.
 func Trace(questions, layers []string) ([]string, []string, bool) {
-	t := trace{questions: questions, layers: layers, digests: make([]answer, (len(questions)+stretch-1)/stretch)}
+	t := trace{questions: questions, layers: layers, called: layers, digests: make([]answer, (len(questions)+stretch-1)/stretch)}
 	back, ok := cutTrace(t.append(nil))
 	return back.questions, back.layers, ok
 }

@@ -94,14 +94,20 @@ func (m *Memory) recall(ctx context.Context, r file.Resolver, src Source) (*sect
 		if err != nil {
 			continue
 		}
-		same, err := e.trace.holds(ctx, r, ids)
+		names := renames(e.layers, ids, e.Bound)
+		same, err := e.trace.holds(ctx, r, ids, names)
 		if err != nil {
 			return nil, err
 		}
-		if same {
-			_ = m.remember(ctx, src, e.trace, e.sections)
-			return e.sections, nil
+		if !same {
+			continue
 		}
+		found, err := e.sections.renamed(ctx, names, r)
+		if err != nil {
+			return nil, errors.Join(err, m.Store.Remove(ctx, catalogueKind, key))
+		}
+		_ = m.remember(ctx, src, e.trace.renamed(names), found)
+		return found, nil
 	}
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)

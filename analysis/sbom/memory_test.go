@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"io"
 	"io/fs"
@@ -44,18 +45,35 @@ func newMemory(t testing.TB) *sbom.Memory {
 	return &sbom.Memory{Store: store, Fingerprint: "rules 1"}
 }
 
+// Digest is what the resolver knows.
+func (c *counted) Digest(l file.Location) ([sha256.Size]byte, bool) {
+	d, ok := c.Resolver.(interface {
+		Digest(file.Location) ([sha256.Size]byte, bool)
+	})
+	if !ok {
+		return [sha256.Size]byte{}, false
+	}
+	return d.Digest(l)
+}
+
 // remembered tells whether the document of an image comes from memory, and
 // demands that it is the one that is made without.
 func remembered(t *testing.T, m *sbom.Memory, layers ...[]entry) bool {
 	t.Helper()
-	o := open(t, imageOf(t, layers...))
-	want := o.streamed(t, nil)
-	count := &counted{Resolver: o.resolver}
-	o.resolver = count
-	if got := o.streamed(t, m); got != want {
+	p := readPass(t, imageOf(t, layers...))
+	r := p.tree.Resolver(t.Context(), p.open)
+	want := p.document(t, r, nil)
+	count := &counted{Resolver: r}
+	if got := p.document(t, count, m); got != want {
 		t.Errorf("with memory it is another document\n got: %s\nwant: %s", around(got, want), around(want, got))
 	}
 	return count.opened.Load() == 0
+}
+
+// named is the diff ID of a layer.
+func named(t *testing.T, layer []entry) string {
+	t.Helper()
+	return readPass(t, imageOf(t, layer)).source.Layers[0].DiffID
 }
 
 var base = slices.Concat(distro, []entry{
@@ -110,6 +128,54 @@ func TestMemory(t *testing.T) {
 			m.Fingerprint = "rules 2"
 			if remembered(t, m, base, app()) {
 				t.Error("remembered what other rules found")
+			}
+		})
+	}
+}
+
+// TestMemoryOfLayersBuiltAnew is about layers that have packages, and of which
+// something else changes: their names change with it.
+func TestMemoryOfLayersBuiltAnew(t *testing.T) {
+	x := entry{name: "app/node_modules/x/package.json", body: `{"name":"x","version":"1.2.3","license":"MIT"}`}
+	app := func(source string, more ...entry) []entry {
+		return append([]entry{{name: "app/main.js", body: source}, x}, more...)
+	}
+	os := func(more string) []entry { return append(slices.Clone(base), entry{name: "etc/build", body: more}) }
+	tests := map[string]struct {
+		first, then [][]entry
+		want        bool
+	}{
+		"a source file changes":      {[][]entry{base, app("1")}, [][]entry{base, app("2")}, true},
+		"a source file is added":     {[][]entry{base, app("1")}, [][]entry{base, app("1", entry{name: "app/more.js"})}, true},
+		"the layer below changes":    {[][]entry{os("1"), app("1")}, [][]entry{os("2"), app("1")}, false}, // it is not known as a version of the image
+		"two layers change":          {[][]entry{base, app("1"), {{name: "b", body: "1"}}}, [][]entry{base, app("2"), {{name: "b", body: "2"}}}, true},
+		"a package file changes":     {[][]entry{base, app("1")}, [][]entry{base, app("1", entry{name: "app/node_modules/x/package.json", body: `{"name":"x","version":"1.2.4"}`})}, false},
+		"its mode changes":           {[][]entry{base, app("1")}, [][]entry{base, app("1", entry{name: x.name, body: x.body, mode: 0o600})}, false},
+		"its time changes":           {[][]entry{base, app("1")}, [][]entry{base, app("1", entry{name: x.name, body: x.body, time: 1800000000})}, true},
+		"a layer is put in between":  {[][]entry{base, app("1")}, [][]entry{base, {{name: "b"}}, app("2")}, false},
+		"a layer is put on top":      {[][]entry{base, app("1")}, [][]entry{base, app("1"), {{name: "b"}}}, true},
+		"a name moves to the other":  {[][]entry{base, app("1"), app("2")}, [][]entry{base, app("2"), app("1")}, false},
+		"a package's text names it":  {[][]entry{base, app("1"), {{name: "a/node_modules/y/package.json", body: `{"name":"y","version":"1.0.0","description":"` + named(t, app("1")) + `"}`}}}, [][]entry{base, app("2"), {{name: "a/node_modules/y/package.json", body: `{"name":"y","version":"1.0.0","description":"` + named(t, app("1")) + `"}`}}}, false},
+		"a package lies in two":      {[][]entry{base, app("1"), app("3", entry{name: "app/node_modules/x/LICENSE", body: mit})}, [][]entry{base, app("2"), app("3", entry{name: "app/node_modules/x/LICENSE", body: mit})}, true}, // hidden by the upper one
+		"files of a package move on": {[][]entry{base, {{name: "usr/lib/libz.so", body: "new"}, {name: "b", body: "1"}}}, [][]entry{base, {{name: "usr/lib/libz.so", body: "new"}, {name: "b", body: "2"}}}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory(t)
+			if remembered(t, m, test.first...) {
+				t.Fatal("remembered what was never seen")
+			}
+			if got := remembered(t, m, test.then...); got != test.want {
+				t.Errorf("remembered is %v", got)
+			}
+			if !remembered(t, m, test.then...) {
+				t.Error("the second time it is not remembered")
+			}
+			if test.want && !remembered(t, m, append(slices.Clone(test.then), []entry{{name: "z"}})...) {
+				t.Error("a layer on top of the renamed ones is not remembered")
+			}
+			if !remembered(t, m, test.first...) {
+				t.Error("the first version is forgotten")
 			}
 		})
 	}
@@ -223,8 +289,11 @@ func TestMemoryIsAlwaysRight(t *testing.T) {
 		return entry{name: folder + name, body: pick(dpkg, mit, "x = 1\n", `{"name":"right-pad","version":"4.5.6"}`, "/usr/lib/libz.so\n", "")}
 	}
 	hits := 0
-	for range 70 {
+	for n := range 100 {
 		layers := [][]entry{base}
+		if n%2 == 0 { // always built anew
+			layers = append(layers, []entry{{name: "built", body: strings.Repeat("x", n)}, {name: "app/node_modules/x/package.json", body: `{"name":"x","version":"1.2.3"}`}, {name: "usr/lib/libz.so", body: "its own"}})
+		}
 		for range 1 + random.IntN(2) {
 			var top []entry
 			for range 1 + random.IntN(2) {

@@ -1,6 +1,7 @@
 package sbom_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/anchore/syft/syft/file"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/tidepole/tidepole/analysis/layers"
@@ -118,4 +120,18 @@ func (p *pass) lookIntoExecutables(t testing.TB) {
 		}
 		p.found = append(p.found, found)
 	}
+}
+
+// document is the image's document, catalogued with what m knows.
+func (p *pass) document(t testing.TB, r file.Resolver, m *sbom.Memory) string {
+	t.Helper()
+	c, err := sbom.Catalog(t.Context(), r, p.source, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	if err := c.Write(t.Context(), &buf, sbom.Tool{Name: "test"}, p); err != nil {
+		t.Fatal(err)
+	}
+	return buf.String()
 }

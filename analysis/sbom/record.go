@@ -78,11 +78,9 @@ type answer [sha256.Size]byte
 // answerOf is the digest of what a resolver answered: for every file where it
 // is, by which path it was found, and what it is.
 //
-// What a file holds and what is said of it is a matter of its path in its layer.
-// Two entries of one path in one layer can both be seen in the final image only
-// if folders of theirs were replaced by links in between; the metadata tell them
-// apart.
-func answerOf(r file.MetadataResolver, q string, yes bool, found []file.Location, err error) answer {
+// What a file holds is said by its digest, or if r gives none, by its layer and
+// path. Layers are called as names has them.
+func answerOf(r file.MetadataResolver, names names, q string, yes bool, found []file.Location, err error) answer {
 	said := make([]byte, 0, 512)
 	if yes {
 		said = append(said, 1)
@@ -92,7 +90,7 @@ func answerOf(r file.MetadataResolver, q string, yes bool, found []file.Location
 	}
 	texts := make([][]byte, 0, 1)
 	for _, l := range found {
-		texts = append(texts, appendLocation(nil, r, l))
+		texts = append(texts, appendLocation(nil, r, names, l))
 	}
 	if q[0] == askKinds {
 		slices.SortFunc(texts, bytes.Compare)
@@ -103,11 +101,11 @@ func answerOf(r file.MetadataResolver, q string, yes bool, found []file.Location
 	return sha256.Sum256(said)
 }
 
-func appendLocation(b []byte, r file.MetadataResolver, l file.Location) []byte {
+func appendLocation(b []byte, r file.MetadataResolver, names names, l file.Location) []byte {
 	b = appendText(b, l.AccessPath)
 	b = appendText(b, l.RealPath)
 	b = appendText(b, l.FullPath)
-	b = appendText(b, l.FileSystemID)
+	b = appendText(b, names.of(l.FileSystemID))
 	m, err := r.FileMetadataByLocation(l)
 	if err != nil {
 		return appendText(append(b, 0), err.Error())
@@ -117,9 +115,21 @@ func appendLocation(b []byte, r file.MetadataResolver, l file.Location) []byte {
 	b = binary.AppendVarint(b, int64(m.Type))
 	if m.FileInfo != nil {
 		b = binary.AppendVarint(b, m.Size())
-		b = binary.AppendVarint(b, m.ModTime().UnixNano())
+		b = binary.AppendVarint(b, int64(m.Mode()))
+	}
+	b = binary.AppendVarint(b, int64(m.UserID))
+	b = binary.AppendVarint(b, int64(m.GroupID))
+	if d, ok := r.(digester); ok {
+		if digest, ok := d.Digest(l); ok {
+			b = append(b, digest[:]...)
+		}
 	}
 	return b
+}
+
+// digester is a resolver that knows the SHA-256 of contents.
+type digester interface {
+	Digest(file.Location) (digest [sha256.Size]byte, ok bool)
 }
 
 // record is the questions that were asked of a resolver, and the digests of its
@@ -163,7 +173,7 @@ func (r *record) add(q string, yes bool, found []file.Location, err error) {
 	if known {
 		return
 	}
-	said := answerOf(r.of, q, yes, found, err)
+	said := answerOf(r.of, nil, q, yes, found, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.answers[q]; known || r.answers == nil {

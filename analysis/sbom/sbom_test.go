@@ -23,8 +23,6 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
-
-	"github.com/tidepole/tidepole/analysis/sbom"
 )
 
 // entry is one entry of a layer's tar, in the order given.
@@ -35,6 +33,7 @@ type entry struct {
 	link string
 	mode int64
 	uid  int
+	time int64 // 0 is always the same
 }
 
 func imageOf(t testing.TB, layers ...[]entry) v1.Image {
@@ -65,6 +64,9 @@ func tarOf(t testing.TB, entries []entry) []byte {
 		if h.Mode == 0 {
 			h.Mode = 0o644
 		}
+		if e.time != 0 {
+			h.ModTime = time.Unix(e.time, 0)
+		}
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
@@ -82,15 +84,7 @@ func tarOf(t testing.TB, entries []entry) []byte {
 func ours(t testing.TB, img v1.Image) string {
 	t.Helper()
 	p := readPass(t, img)
-	c, err := sbom.Catalog(t.Context(), p.tree.Resolver(t.Context(), p.open), p.source, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var buf bytes.Buffer
-	if err := c.Write(t.Context(), &buf, sbom.Tool{Name: "test"}, p); err != nil {
-		t.Fatal(err)
-	}
-	return buf.String()
+	return p.document(t, p.tree.Resolver(t.Context(), p.open), nil)
 }
 
 // scanner saves theirs from building syft's licence scanner each time.

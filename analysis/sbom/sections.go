@@ -32,6 +32,7 @@ type facts struct {
 	Distro     model.LinuxRelease
 	Unknowns   []unknown
 	Apart      []file.Coordinates // that relations name, but no answer of the resolver; sorted
+	Bound      []string           // layers whose names this depends on beyond places; sorted
 	Packages   int
 }
 
@@ -65,24 +66,33 @@ func (e *encoder) encode(v any) ([]byte, error) {
 
 // encodeSections takes the model of s apart while it encodes it: nothing of it
 // is left.
-func encodeSections(ctx context.Context, s *sbom.SBOM, r file.PathResolver) (*sections, error) {
+func encodeSections(ctx context.Context, s *sbom.SBOM, r file.PathResolver, layers []string) (*sections, error) {
 	out := &sections{}
+	b := newBonds(layers)
 	out.Catalogers = catalogers(s)
 	out.Distro = syftjson.ToFormatModel(sbom.SBOM{Artifacts: sbom.Artifacts{LinuxDistribution: s.Artifacts.LinuxDistribution}}, syftjson.DefaultEncoderConfig()).Distro
 	for at, reasons := range s.Artifacts.Unknowns {
 		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
 	}
-	slices.SortFunc(out.Unknowns, func(a, b unknown) int { return byText(a.At, b.At) })
-	if err := out.encodeRelations(ctx, s, r); err != nil {
+	slices.SortFunc(out.Unknowns, byPlace)
+	for _, u := range out.Unknowns {
+		for _, reason := range u.Reasons {
+			b.look([]byte(reason))
+		}
+	}
+	if err := out.encodeRelations(ctx, s, r, b); err != nil {
 		return nil, fmt.Errorf("encode relationships: %w", err)
 	}
 	s.Relationships, s.Artifacts.Executables = nil, nil
-	if err := out.encodePackages(ctx, s); err != nil {
+	if err := out.encodePackages(ctx, s, b); err != nil {
 		return nil, fmt.Errorf("encode packages: %w", err)
 	}
 	s.Artifacts = sbom.Artifacts{}
+	out.Bound = b.list()
 	return out, nil
 }
+
+func byPlace(a, b unknown) int { return byText(a.At, b.At) }
 
 func byText(a, b file.Coordinates) int {
 	return cmp.Or(cmp.Compare(a.RealPath, b.RealPath), cmp.Compare(a.FileSystemID, b.FileSystemID), cmp.Compare(a.FullPath, b.FullPath))
@@ -97,7 +107,7 @@ type relation struct {
 
 // encodeRelations packs the relationships, in syft's order. Those that are alike
 // but for their data follow their data.
-func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.PathResolver) error {
+func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.PathResolver, b *bonds) error {
 	image := artifact.ID(s.Source.ID)
 	ends := newEnds(r)
 	list := make([]relation, 0, len(s.Relationships))
@@ -123,14 +133,14 @@ func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.P
 	s.Relationships = nil
 	out.Apart = ends.apart()
 	var err error
-	if out.relations, err = packRelations(ctx, list, false); err != nil {
+	if out.relations, err = packRelations(ctx, list, false, b); err != nil {
 		return err
 	}
-	out.contained, err = packRelations(ctx, own, true)
+	out.contained, err = packRelations(ctx, own, true, b)
 	return err
 }
 
-func packRelations(ctx context.Context, list []relation, own bool) ([]byte, error) {
+func packRelations(ctx context.Context, list []relation, own bool, bound *bonds) ([]byte, error) {
 	data := newEncoder()
 	text := func(v any) string {
 		if v == nil {
@@ -162,6 +172,7 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 		if err != nil {
 			return nil, err
 		}
+		bound.look(b)
 		if err := p.add(b); err != nil {
 			return nil, err
 		}
@@ -217,7 +228,7 @@ func (e *ends) apart() []file.Coordinates {
 const packagesAtOnce = 64
 
 // encodePackages packs the packages in syft's order.
-func (out *sections) encodePackages(ctx context.Context, s *sbom.SBOM) error {
+func (out *sections) encodePackages(ctx context.Context, s *sbom.SBOM, bound *bonds) error {
 	p, err := newPacker()
 	if err != nil {
 		return err
@@ -236,6 +247,7 @@ func (out *sections) encodePackages(ctx context.Context, s *sbom.SBOM) error {
 			if err != nil {
 				return err
 			}
+			bound.look(b, places(m)...)
 			if err := p.add(b); err != nil {
 				return err
 			}

@@ -20,6 +20,7 @@ type trace struct {
 	questions []string
 	digests   []answer
 	layers    []string // whose files the answers are, lowest first
+	called    []string // these, by the names that were digested
 }
 
 // stretch is how many questions share a digest.
@@ -52,6 +53,7 @@ func (r *record) trace(layers []string) (trace, bool) {
 			delete(r.layers, id)
 		}
 	}
+	t.called = t.layers
 	return t, len(r.layers) == 0 // else a file is of no layer of the image
 }
 
@@ -67,9 +69,14 @@ func inOrder(layers []string) []string {
 	return order
 }
 
-// holds asks the questions again, and tells whether all answers are the same. It
-// ends at the first stretch that differs.
-func (t trace) holds(ctx context.Context, r file.Resolver, layers []string) (bool, error) {
+// holds asks the questions again, and tells whether all answers are the same but
+// for the names of layers. It ends at the first stretch that differs.
+func (t trace) holds(ctx context.Context, r file.Resolver, layers []string, renamed map[string]string) (bool, error) {
+	if _, ok := r.(digester); len(renamed) > 0 && !ok {
+		return false, nil
+	}
+	t = t.renamed(renamed)
+	names := namesOf(t.layers, t.called)
 	if !within(t.layers, inOrder(layers)) || len(t.digests) != (len(t.questions)+stretch-1)/stretch {
 		return false, nil
 	}
@@ -84,7 +91,7 @@ func (t trace) holds(ctx context.Context, r file.Resolver, layers []string) (boo
 					return
 				}
 				part := t.questions[n*stretch : min((n+1)*stretch, len(t.questions))]
-				if digest, err := askAgain(ctx, r, part); err != nil || digest != t.digests[n] {
+				if digest, err := askAgain(ctx, r, names, part); err != nil || digest != t.digests[n] {
 					differs.Add(1)
 				}
 			}
@@ -112,7 +119,7 @@ func within(part, all []string) bool {
 var errQuestion = errors.New("not a question")
 
 // askAgain is the digest of the answers to some questions.
-func askAgain(ctx context.Context, r file.Resolver, questions []string) (answer, error) {
+func askAgain(ctx context.Context, r file.Resolver, names names, questions []string) (answer, error) {
 	h := sha256.New()
 	for _, q := range questions {
 		kind, what, ok := parseQuestion(q)
@@ -143,7 +150,7 @@ func askAgain(ctx context.Context, r file.Resolver, questions []string) (answer,
 		default:
 			return answer{}, errQuestion
 		}
-		said := answerOf(r, q, yes || len(found) > 0, found, err)
+		said := answerOf(r, names, q, yes || len(found) > 0, found, err)
 		h.Write(said[:])
 	}
 	return answer(h.Sum(nil)), nil
@@ -153,6 +160,7 @@ func askAgain(ctx context.Context, r file.Resolver, questions []string) (answer,
 // the one before.
 func (t trace) append(b []byte) []byte {
 	b = appendTexts(b, t.layers)
+	b = appendTexts(b, t.called)
 	b = binary.AppendUvarint(b, uint64(len(t.questions)))
 	var before string
 	for _, q := range t.questions {
@@ -173,6 +181,9 @@ func (t trace) append(b []byte) []byte {
 // cutTrace is the reverse of append.
 func cutTrace(b []byte) (t trace, ok bool) {
 	if t.layers, b, ok = cutTexts(b); !ok {
+		return trace{}, false
+	}
+	if t.called, b, ok = cutTexts(b); !ok || len(t.called) != len(t.layers) {
 		return trace{}, false
 	}
 	count, size := binary.Uvarint(b)

@@ -2,6 +2,7 @@ package tree
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"io/fs"
@@ -140,6 +141,17 @@ func (r *resolver) FileMetadataByLocation(l file.Location) (file.Metadata, error
 		return file.Metadata{}, fs.ErrNotExist
 	}
 	return r.tree.metadata(n), nil
+}
+
+// Digest is the SHA-256 of the content of a location's file, links not followed;
+// false where there is none.
+func (r *resolver) Digest(l file.Location) (digest [sha256.Size]byte, ok bool) {
+	n, ok := r.tree.given.node(l.Reference())
+	if !ok {
+		return digest, false
+	}
+	e := r.tree.entry(n)
+	return e.Digest, e.Regular
 }
 
 // FileContentsByLocation opens the file of a location of this tree, links
