@@ -2,7 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
+	"slices"
 )
 
 // reference makes the reference image: the recipe's layers, and an
@@ -51,7 +55,7 @@ func (s store) topProgram(from image, program string) (image, error) {
 }
 
 func (s store) retop(name string, from image, changed bool, more ...file) (image, error) {
-	return s.image(name, from.maker(), func(blobs string) ([]layer, error) {
+	return s.image(name, makerOf(from.maker(), slices.Concat(source(changed), more)), func(blobs string) ([]layer, error) {
 		kept := from.Layers[:len(from.Layers)-1]
 		for _, l := range kept {
 			if err := adopt(blobs, from, l); err != nil {
@@ -64,4 +68,14 @@ func (s store) retop(name string, from image, changed bool, more ...file) (image
 		}
 		return append(append([]layer{}, kept...), top), nil
 	})
+}
+
+// makerOf is the maker of an image whose topmost layer has these files.
+func makerOf(maker string, files []file) string {
+	h := sha256.New()
+	fmt.Fprintln(h, maker)
+	for _, f := range files {
+		fmt.Fprintf(h, "%s %o %d %s", f.name, f.mode, len(f.data), f.data)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
