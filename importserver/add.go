@@ -37,7 +37,7 @@ func (a *Account) addTag(ctx context.Context, t wire.TagSource, notes map[string
 	if r.Tag == "" {
 		return wire.Receipt{}, badPull(fault.New(fault.Invalid, "add image: %s names no tag", t.PullString), t.PullString)
 	}
-	return a.pull(ctx, r, t.Platform, t.Dockerfile, admission{names: []reference.Reference{r}, notes: notes, force: o.Force})
+	return a.pull(ctx, r, t.Platform, t.Dockerfile, admission{names: []reference.Reference{r}, notes: notes, force: o.Force, auto: !o.NoSubscribe})
 }
 
 func (a *Account) addDigest(ctx context.Context, d wire.DigestSource, notes map[string]string, o wire.AddOptions) (wire.Receipt, error) {
@@ -54,7 +54,7 @@ func (a *Account) addDigest(ctx context.Context, d wire.DigestSource, notes map[
 			return wire.Receipt{}, badPull(fault.New(fault.Invalid, "add image: %.200q is not a tag", d.Tag), d.Tag)
 		}
 	}
-	n := admission{names: []reference.Reference{name}, notes: notes, force: o.Force}
+	n := admission{names: []reference.Reference{name}, notes: notes, force: o.Force, auto: !o.NoSubscribe}
 	if d.CreatedAt != nil && !d.CreatedAt.IsZero() {
 		n.created = d.CreatedAt.UTC()
 	}
@@ -79,7 +79,11 @@ func (a *Account) pull(ctx context.Context, r reference.Reference, platform, doc
 	if err != nil {
 		return wire.Receipt{}, err
 	}
-	found, err := a.resolve(ctx, Target{PullString: r.String(), Platform: platform})
+	login, err := a.login(ctx, r)
+	if err != nil {
+		return wire.Receipt{}, err
+	}
+	found, err := a.resolve(ctx, Target{PullString: r.String(), Platform: platform, Login: login})
 	if err != nil {
 		return wire.Receipt{}, err
 	}

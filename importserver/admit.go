@@ -28,6 +28,7 @@ type admission struct {
 	parts   []store.Part      // evidence; nil where the server is to take it
 	created time.Time         // orders the image among those of its tags; zero is now
 	force   bool
+	auto    bool // subscribe to updates of its tags
 }
 
 // admit writes an image, its names and its work in the caller's transaction. What
@@ -40,6 +41,9 @@ func (a *Account) admit(ctx context.Context, tx *store.Tx, n admission) (known b
 	found := err == nil
 	if found && !n.force && old.Status != wire.AnalysisFailed {
 		return true, a.touch(ctx, tx, old, n)
+	}
+	if err := a.subscribe(ctx, tx, n.names, n.auto); err != nil {
+		return false, err
 	}
 	i, err := a.write(ctx, tx, old, found, n)
 	if err != nil {

@@ -1,6 +1,7 @@
 package importserver
 
 import (
+	"bytes"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -12,36 +13,34 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
-	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
 const (
-	maxBody      = 64 << 10                     // bytes of a small request's body
-	maxAddBody   = bundle.MaxDockerfile * 3 / 2 // a Dockerfile in base64, and the rest
-	maxPolicy    = 16 << 20
 	standstill   = time.Minute // how long a client may send, or take, nothing
 	maxZstdFrame = 32 << 20    // memory that a sender may ask for
 )
 
-// readJSON reads a request's body of at most limit bytes into v. An empty body
-// leaves v as it is.
-func readJSON(w http.ResponseWriter, r *http.Request, limit int64, v any) error {
-	body := http.MaxBytesReader(w, patience(w, r), limit)
-	dec := json.NewDecoder(body)
-	err := dec.Decode(v)
-	if err == io.EOF {
-		return nil
-	}
-	if err == nil {
-		if _, err = dec.Token(); err == io.EOF {
-			return nil
-		}
-		err = errors.New("there is something after its end")
-	}
+// readBody reads a request's body whole and puts it back.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, patience(w, r), limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit)
+		return nil, fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit)
+	}
+	if err != nil {
+		return nil, notArrived(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(data))
+	return data, nil
+}
+
+// readJSON reads into v a request's body that readBody has read. An empty body
+// leaves v as it is.
+func readJSON(r *http.Request, v any) error {
+	err := json.NewDecoder(r.Body).Decode(v)
+	if err == nil || err == io.EOF {
+		return nil
 	}
 	return fault.New(fault.Invalid, "the request's body is not the JSON it should be: %s", jsonError(err))
 }

@@ -11,11 +11,11 @@ import (
 	"net/http"
 	"regexp"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
 // Handler serves the API. The caller's http.Server should set ReadHeaderTimeout
@@ -23,50 +23,22 @@ import (
 // take as long as they take, and each is cut off when it stands still.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	for _, r := range s.routes() {
-		mux.Handle(r.pattern(), s.answer(r))
+	d, ops := mustOperations()
+	for _, o := range d.Operations() {
+		mux.Handle(o.Pattern(), s.answer(o.Pattern(), o, ops[o.ID]))
 	}
-	for _, r := range s.openRoutes() {
-		r.open = true
-		mux.Handle(r.pattern(), s.answer(r))
-	}
+	mux.Handle("GET "+wire.RouteHealth, s.answer(wire.RouteHealth, nil, getHealth))
+	mux.Handle("GET "+wire.RouteVersion, s.answer(wire.RouteVersion, nil, getVersion))
 	mux.Handle(wire.RouteMetrics, s.metrics.handler())
-	mux.Handle("/", s.answer(route{path: "/", open: true, serve: func(_ *Account, _ http.ResponseWriter, r *http.Request) error {
+	mux.Handle("/", s.answer("/", nil, func(_ *Account, _ http.ResponseWriter, r *http.Request) error {
 		return s.lost(mux, r)
-	}}))
+	}))
 	return mux
-}
-
-// route is one method of one path.
-type route struct {
-	method string
-	path   string // one of wire's
-	open   bool   // asks for no password
-	serve  func(a *Account, w http.ResponseWriter, r *http.Request) error
-}
-
-// pattern is the route as http.ServeMux reads it.
-func (r route) pattern() string {
-	path := r.path
-	if strings.HasSuffix(path, "/") && path != "/" {
-		path += "{$}" // this path, and none below it
-	}
-	return strings.TrimPrefix(r.method+" "+path, " ")
-}
-
-// openRoutes ask for no password.
-func (s *Server) openRoutes() []route {
-	return []route{
-		{method: "GET", path: wire.RouteHealth, serve: func(*Account, http.ResponseWriter, *http.Request) error { return nil }},
-		{method: "GET", path: wire.RouteVersion, serve: s.getVersion},
-		{method: "GET", path: "/v2" + wire.RouteVersion, serve: s.getVersion},
-		{method: "GET", path: "/v2" + wire.RouteHealth, serve: func(*Account, http.ResponseWriter, *http.Request) error { return nil }},
-	}
 }
 
 // lost answers requests that no route takes.
 func (s *Server) lost(mux *http.ServeMux, r *http.Request) error {
-	for _, method := range []string{"GET", "POST", "PUT", "DELETE"} {
+	for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 		other := r.Clone(r.Context())
 		other.Method = method
 		if _, pattern := mux.Handler(other); pattern != "/" && method != r.Method {
@@ -76,22 +48,23 @@ func (s *Server) lost(mux *http.ServeMux, r *http.Request) error {
 	return fault.New(fault.NotFound, "there is nothing at %.200q", r.URL.Path)
 }
 
-// answer serves a route: it signs in, runs the route's function and turns a fault
-// into the contract's error body.
-func (s *Server) answer(rt route) http.Handler {
+// answer serves an operation: it signs in, checks the request by the description,
+// runs the operation and turns a fault into the contract's error body. Without a
+// description it asks for no password and takes no body.
+func (s *Server) answer(pattern string, o *openapi.Operation, do operation) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0}
 		id := requestID(r)
 		w.Header().Set(wire.RequestIDHeader, id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		log := s.log.With("request", id, "method", r.Method, "path", r.URL.Path)
-		err := s.serve(rt, w, r, log)
+		err := s.serve(o, do, w, r, log)
 		if err != nil && w.code == 0 {
 			s.refuse(w, err, id, log)
 		}
 		w.begin(http.StatusOK)
 		w.patience()
-		s.metrics.request(rt.pattern(), w.code, time.Since(begun))
+		s.metrics.request(pattern, w.code, time.Since(begun))
 		log.Debug("request done", "code", w.code, "took", time.Since(begun))
 		if err != nil && w.code < 400 { // it came when the answer was on its way
 			if r.Context().Err() == nil {
@@ -103,7 +76,7 @@ func (s *Server) answer(rt route) http.Handler {
 }
 
 // serve makes an error of a panic.
-func (s *Server) serve(rt route, w *response, r *http.Request, log *slog.Logger) (err error) {
+func (s *Server) serve(o *openapi.Operation, do operation, w *response, r *http.Request, log *slog.Logger) (err error) {
 	defer func() {
 		if v := recover(); v != nil && v != http.ErrAbortHandler {
 			log.Error("request panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
@@ -111,12 +84,27 @@ func (s *Server) serve(rt route, w *response, r *http.Request, log *slog.Logger)
 		}
 	}()
 	a := s.Account("")
-	if !rt.open {
+	if o == nil {
+		return do(a, w, r)
+	}
+	if o.Permission != openapi.Open {
 		if a, err = s.signIn(r); err != nil {
 			return err
 		}
+		if err = a.may(o.Permission); err != nil {
+			return err
+		}
 	}
-	return rt.serve(a, w, r)
+	var body []byte
+	if o.Body == openapi.JSON || o.Body == openapi.Form {
+		if body, err = readBody(w, r, o.Limit); err != nil {
+			return err
+		}
+	}
+	if err = o.Request(r.PathValue, r.URL.Query(), r.Header, body); err != nil {
+		return err
+	}
+	return do(a, w, r)
 }
 
 // response remembers what was answered.
@@ -173,7 +161,7 @@ func requestID(r *http.Request) string {
 // codes are the HTTP statuses of faults.
 var codes = map[fault.Kind]int{
 	fault.Invalid: http.StatusBadRequest, fault.Denied: http.StatusUnauthorized, fault.Forbidden: http.StatusForbidden,
-	fault.NotFound: http.StatusNotFound, fault.Conflict: http.StatusConflict, fault.TooLarge: http.StatusRequestEntityTooLarge,
+	fault.NotFound: http.StatusNotFound, fault.Conflict: http.StatusConflict, fault.TooLarge: http.StatusBadRequest,
 	fault.Unavailable: http.StatusServiceUnavailable, fault.Unsupported: http.StatusUnsupportedMediaType,
 }
 

@@ -71,7 +71,7 @@ var localID = sync.OnceValue(func() *regexp.Regexp {
 
 // imported reads an import's request but for its contents.
 func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire.AddOptions) (admission, error) {
-	n := admission{notes: notes, force: o.Force}
+	n := admission{notes: notes, force: o.Force, auto: !o.NoSubscribe}
 	if !reference.IsDigest(r.Digest) {
 		return n, fault.New(fault.Invalid, "import image: %.100q is not a digest", r.Digest).WithDetail("invalid_value", r.Digest)
 	}

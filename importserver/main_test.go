@@ -1,6 +1,7 @@
 package importserver_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"github.com/tidepole/tidepole/formats/report"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver"
+	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
 const password = "the-password-of-the-tests"
@@ -240,10 +242,46 @@ func start(t *testing.T, e *engine, o importserver.Options) *running {
 	ended := make(chan struct{})
 	go func() { defer close(ended); s.Run(ctx) }()
 	r.stop = func() { cancel(); <-ended }
-	r.web = httptest.NewServer(s.Handler())
+	r.web = httptest.NewServer(described(t, s.Handler()))
 	t.Cleanup(func() { r.web.Close(); r.stop(); s.Close() })
 	return r
 }
+
+// described fails the test for every answer that is not as the API's description
+// has it.
+func described(t *testing.T, next http.Handler) http.Handler {
+	d, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	for _, o := range d.Operations() {
+		mux.HandleFunc(o.Pattern(), func(w http.ResponseWriter, r *http.Request) {
+			c := &copied{ResponseWriter: w, code: http.StatusOK}
+			next.ServeHTTP(c, r)
+			if c.code != http.StatusNotImplemented && r.Context().Err() == nil {
+				if err := o.Response(c.code, w.Header(), c.body.Bytes()); err != nil {
+					t.Errorf("%s %s: %v", r.Method, r.URL, err)
+				}
+			}
+		})
+	}
+	mux.Handle("/", next)
+	return mux
+}
+
+// copied keeps what is answered.
+type copied struct {
+	http.ResponseWriter
+	code int
+	body bytes.Buffer
+}
+
+func (c *copied) WriteHeader(code int) { c.code = code; c.ResponseWriter.WriteHeader(code) }
+
+func (c *copied) Write(b []byte) (int, error) { c.body.Write(b); return c.ResponseWriter.Write(b) }
+
+func (c *copied) Unwrap() http.ResponseWriter { return c.ResponseWriter }
 
 // await waits until an image has a status.
 func (r *running) await(digest, status string) wire.Image {

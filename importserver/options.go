@@ -35,6 +35,13 @@ type Functions struct {
 	// Encode writes a syft document in one of SBOMFormats.
 	Encode      func(ctx context.Context, format string, syftJSON io.Reader, w io.Writer) error
 	SBOMFormats []string
+	// PolicySpec describes the gates that policies may use.
+	PolicySpec []wire.GateSpec
+	// Ping tells whether a registry takes a login. Its faults are answered to the
+	// client.
+	Ping func(ctx context.Context, registry string, l *Login) error
+	// Tags lists the tags of a repository, "registry/repository".
+	Tags func(ctx context.Context, repository string, l *Login) ([]string, error)
 	// Database is the vulnerability database that Match uses.
 	Database Database
 }
@@ -43,6 +50,7 @@ type Functions struct {
 type Target struct {
 	PullString string // "registry/repository:tag" or "…@digest"
 	Platform   string // os/arch[/variant]; "" is the analyser's choice
+	Login      *Login // nil: the server's own, if any
 }
 
 // Resolved is the image that a target stands for at this moment.
@@ -57,6 +65,7 @@ type Resolved struct {
 type Job struct {
 	PullString   string // "registry/repository@digest": of the list where the image came from one
 	Platform     string // with the above, leads to Digest
+	Login        *Login
 	Digest       string // the image expected; the evidence of any other is refused
 	ParentDigest string
 	Tags         []string // full tags to record the evidence under

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/report"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/queue"
@@ -35,7 +36,16 @@ func (s *Server) analyze(ctx context.Context, l *queue.Lease, progress func(stri
 	if err != nil {
 		return err
 	}
+	from, err := reference.Parse(l.Image.Request.PullString)
+	if err != nil {
+		return err
+	}
+	login, err := s.Account(l.Image.Account).login(ctx, from)
+	if err != nil {
+		return err
+	}
 	job := Job{
+		Login:      login,
 		PullString: l.Image.Request.PullString, Platform: l.Image.Request.Platform,
 		Digest: l.Image.Digest, ParentDigest: l.Image.ParentDigest,
 		Dockerfile: l.Image.Request.Dockerfile, Annotations: l.Image.Annotations, Progress: progress,
@@ -93,6 +103,12 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 			if err := tx.PutEvaluation(ctx, v); err != nil {
 				return err
 			}
+		}
+		if err := s.keepLayers(ctx, tx, i, b); err != nil {
+			return err
+		}
+		if err := s.noteAssessed(ctx, tx, i, verdicts, matches); err != nil {
+			return err
 		}
 		return tx.MarkAnalyzed(ctx, i.ID, s.now(), facts)
 	})

@@ -108,7 +108,7 @@ func (s *Server) openStore(ctx context.Context) error {
 	}
 	s.queue = queue.New(s.store, queue.Options{
 		LeaseTime: s.options.LeaseTime, MaxAttempts: s.options.MaxAttempts, RetryDelay: s.options.RetryDelay,
-		Now: s.options.Now, Host: s.options.Host, Version: s.options.Version,
+		Now: s.options.Now, Host: s.options.Host, Version: s.options.Version, OnMove: s.moved,
 	})
 	return nil
 }

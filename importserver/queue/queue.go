@@ -41,6 +41,9 @@ type Options struct {
 	Now         func() time.Time
 	Host        string // for the images' history
 	Version     string
+
+	// OnMove is called in the transaction of every change of an image's status.
+	OnMove func(context.Context, *store.Tx, store.Transition) error
 }
 
 // Queue hands out the work that a store holds. It is safe for concurrent use,
@@ -190,6 +193,16 @@ func (q *Queue) step(ctx context.Context, tx *store.Tx, m store.Transition) erro
 	if !Allowed(m.From, m.To) {
 		return fmt.Errorf("an image cannot go from %q to %q", m.From, m.To)
 	}
+	if err := q.put(ctx, tx, m); err != nil {
+		return err
+	}
+	if q.OnMove == nil {
+		return nil
+	}
+	return q.OnMove(ctx, tx, m)
+}
+
+func (q *Queue) put(ctx context.Context, tx *store.Tx, m store.Transition) error {
 	if m.From == "" {
 		return tx.Record(ctx, m)
 	}

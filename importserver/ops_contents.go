@@ -8,24 +8,59 @@ import (
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
+// contentsOps are the operations of what is in an image.
+var contentsOps = map[string]operation{
+	"list_image_content":                     getContentTypes,
+	"get_image_content_by_type_files":        getFiles,
+	"get_image_content_by_type_java_package": contentOf("java"),
+	"get_image_content_by_type":              getContent,
+	"list_image_metadata":                    getMetadataTypes,
+	"get_image_metadata_by_type":             getMetadata,
+	"list_secret_search_results":             getSecrets,
+	"list_file_content_search_results":       getContentSearches,
+	"list_retrieved_files":                   getRetrievedFiles,
+	"get_image_sbom_cyclonedx_json":          sbomIn("cyclonedx-json"),
+	"get_image_sbom_native_json":             sbomIn("native-json"),
+	"get_image_sbom_spdx_json":               sbomIn("spdx-json"),
+	"get_image_sbom_cyclonedx_xml":           sbomIn("cyclonedx-xml"),
+	"get_image_sbom_spdx_tag_value":          sbomIn("spdx-tag-value"),
+	"get_image_sbom_syft_json":               sbomIn("syft-json"),
+	"get_image_sbom_table":                   sbomIn("table"),
+	"get_image_sbom_text":                    sbomIn("text"),
+}
+
+// contentsPending are those that are yet to be built.
+var contentsPending = []string{
+	"get_image_content_summary",
+	"get_image_content_by_type_malware",
+	"get_image_content_by_type_license",
+}
+
 func getContentTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
 	types, err := a.ContentTypes(r.Context(), r.PathValue("image_digest"))
 	return give(w, types, err)
 }
 
-func getContent(a *Account, w http.ResponseWriter, r *http.Request) error {
-	digest, kind := r.PathValue("image_digest"), r.PathValue("content_type")
-	if kind == "files" {
-		head, err := json.Marshal(digest)
-		if err != nil {
-			return err
-		}
-		return stream(w, `{"image_digest":`+string(head)+`,"content_type":"files","content":[`, "]}\n", func(add func(any) error) error {
-			return a.Files(r.Context(), digest, func(f wire.File) error { return add(f) })
-		})
+func getFiles(a *Account, w http.ResponseWriter, r *http.Request) error {
+	digest := r.PathValue("image_digest")
+	head, err := json.Marshal(digest)
+	if err != nil {
+		return err
 	}
-	c, err := a.Packages(r.Context(), digest, kind)
-	return give(w, c, err)
+	return stream(w, `{"image_digest":`+string(head)+`,"content_type":"files","content":[`, "]}\n", func(add func(any) error) error {
+		return a.Files(r.Context(), digest, func(f wire.File) error { return add(f) })
+	})
+}
+
+func getContent(a *Account, w http.ResponseWriter, r *http.Request) error {
+	return contentOf(r.PathValue("content_type"))(a, w, r)
+}
+
+func contentOf(kind string) operation {
+	return func(a *Account, w http.ResponseWriter, r *http.Request) error {
+		c, err := a.Packages(r.Context(), r.PathValue("image_digest"), kind)
+		return give(w, c, err)
+	}
 }
 
 func getMetadataTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
@@ -60,13 +95,14 @@ var sbomTypes = map[string]string{
 	"table": "text/plain; charset=utf-8", "text": "text/plain; charset=utf-8",
 }
 
-func getSBOM(a *Account, w http.ResponseWriter, r *http.Request) error {
-	format := r.PathValue("format")
+func sbomIn(format string) operation {
 	mediaType, ok := sbomTypes[format]
 	if !ok {
 		mediaType = "application/json"
 	}
-	return a.SBOM(r.Context(), r.PathValue("image_digest"), format, &late{w: w, mediaType: mediaType})
+	return func(a *Account, w http.ResponseWriter, r *http.Request) error {
+		return a.SBOM(r.Context(), r.PathValue("image_digest"), format, &late{w: w, mediaType: mediaType})
+	}
 }
 
 // late sends the head of an answer with the first bytes of its body, so that an

@@ -8,6 +8,30 @@ import (
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
+// reportsOps are the operations of vulnerabilities, policies and checks.
+var reportsOps = map[string]operation{
+	"get_image_vulnerability_types":       getVulnerabilityTypes,
+	"get_image_vulnerabilities_by_digest": getVulnerabilities,
+	"get_image_policy_check_by_digest":    getCheck,
+	"list_policies":                       getPolicies,
+	"add_policy":                          postPolicy,
+	"get_policy":                          getPolicy,
+	"update_policy":                       putPolicy,
+	"delete_policy":                       deletePolicy,
+}
+
+// reportsPending are those that are yet to be built.
+var reportsPending = []string{
+	"get_image_vulnerabilities_by_digest_cyclonedx_json",
+	"get_image_vulnerabilities_by_digest_cyclonedx_xml",
+	"get_image_openvex",
+	"get_image_cyclonedx_json",
+	"get_image_cyclonedx_xml",
+	"stateless_scan",
+	"describe_policy",
+	"vulnerability_scan_sbom",
+}
+
 func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
 	detail, err := yes(r, "detail", false)
 	if err != nil {
@@ -19,7 +43,7 @@ func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
 
 func postPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var p policy.Policy
-	if err := readJSON(w, r, maxPolicy, &p); err != nil {
+	if err := readJSON(r, &p); err != nil {
 		return err
 	}
 	record, err := a.AddPolicy(r.Context(), p)
@@ -43,7 +67,7 @@ func getPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 func putPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("policy_id")
 	var u wire.PolicyUpdate
-	if err := readJSON(w, r, maxPolicy, &u); err != nil {
+	if err := readJSON(r, &u); err != nil {
 		return err
 	}
 	if u.ID != "" && u.ID != id {

@@ -8,9 +8,25 @@ import (
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
+// imagesOps are the operations of images and summaries.
+var imagesOps = map[string]operation{
+	"add_image":           postImage,
+	"list_images":         getImages,
+	"delete_images_async": deleteImages,
+	"get_image":           getImage,
+	"delete_image":        deleteImage,
+}
+
+// imagesPending are those that are yet to be built.
+var imagesPending = []string{
+	"get_image_ancestors",
+	"summary_image_tags",
+	"summary_image_counts",
+}
+
 func postImage(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var req wire.ImageRequest
-	if err := readJSON(w, r, maxAddBody, &req); err != nil {
+	if err := readJSON(r, &req); err != nil {
 		return err
 	}
 	force, err := yes(r, "force", false)

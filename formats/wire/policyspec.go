@@ -1,0 +1,30 @@
+package wire
+
+// GateSpec describes a gate of policies: GET /system/policy-spec.
+type GateSpec struct {
+	Name         string        `json:"gate"`
+	Description  string        `json:"description"`
+	State        string        `json:"state"` // active, deprecated, eol
+	SupersededBy *string       `json:"superseded_by"`
+	Triggers     []TriggerSpec `json:"triggers"`
+}
+
+// TriggerSpec describes one check of a gate.
+type TriggerSpec struct {
+	Name         string          `json:"name"`
+	Description  string          `json:"description"`
+	State        string          `json:"state"`
+	SupersededBy *string         `json:"superseded_by"`
+	Parameters   []ParameterSpec `json:"parameters"`
+}
+
+// ParameterSpec describes what a trigger is told.
+type ParameterSpec struct {
+	Name         string  `json:"name"`
+	Description  string  `json:"description"`
+	Example      *string `json:"example"`
+	Required     bool    `json:"is_required"`
+	State        string  `json:"state"`
+	SupersededBy *string `json:"superseded_by"`
+	Validator    any     `json:"validator"`
+}

@@ -1,0 +1,46 @@
+package importserver
+
+// accountsOps are the operations of accounts, users and what they sign in with.
+var accountsOps = map[string]operation{}
+
+// accountsPending are those that are yet to be built.
+var accountsPending = []string{
+	"get_users_account",
+	"list_accounts",
+	"create_account",
+	"list_all_system_users",
+	"update_account_state",
+	"list_users",
+	"create_user",
+	"list_users_with_roles",
+	"list_user_api_keys",
+	"create_user_api_key",
+	"get_user_api_key",
+	"patch_user_api_key",
+	"delete_user_api_key",
+	"list_user_credentials",
+	"create_user_credential",
+	"delete_user_credential",
+	"get_account_user",
+	"delete_user",
+	"get_account",
+	"update_account",
+	"delete_account",
+	"revoke_oauth_token",
+	"get_oauth_token",
+	"my_roles",
+	"list_roles",
+	"list_role_members",
+	"add_role_user",
+	"delete_role_user",
+	"get_role",
+	"list_user_roles",
+	"get_user",
+	"list_api_keys",
+	"create_api_key",
+	"get_api_key",
+	"patch_api_key",
+	"delete_api_key",
+	"get_credentials",
+	"add_credential",
+}

@@ -1,0 +1,3 @@
+package main
+
+var v1Cases = []Case{}

@@ -1,0 +1,72 @@
+// Command conformance asks a server of the Anchore API, of any make, for every
+// operation that tidepole serves, and checks the answers by their description.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+
+	"github.com/tidepole/tidepole/importserver/openapi"
+)
+
+func main() {
+	base := flag.String("url", "http://127.0.0.1:8228", "base address of the server, without /v2")
+	user := flag.String("user", "admin", "user; the password is read from TIDEPOLE_PASSWORD or ANCHORECTL_PASSWORD")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	password := os.Getenv("TIDEPOLE_PASSWORD")
+	if password == "" {
+		password = os.Getenv("ANCHORECTL_PASSWORD")
+	}
+	failed, err := check(ctx, os.Stdout, strings.TrimSuffix(strings.TrimSuffix(*base, "/"), "/v2"), *user, password)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+	if failed > 0 {
+		os.Exit(1)
+	}
+}
+
+// cases are all that there are.
+func cases() []Case {
+	return slices.Concat(systemCases, accountsCases, imagesCases, importsCases, contentsCases, reportsCases,
+		eventsCases, registriesCases, queryCases, v1Cases)
+}
+
+// check runs all cases and tells how many failed.
+func check(ctx context.Context, w io.Writer, base, user, password string) (failed int, err error) {
+	d, err := openapi.Load()
+	if err != nil {
+		return 0, err
+	}
+	seen := map[string]map[int]bool{}
+	for _, c := range cases() {
+		r := &Run{Context: ctx, base: base, user: user, password: password, document: d, client: http.DefaultClient, seen: seen}
+		c.Do(r)
+		verdict := "ok"
+		switch {
+		case len(r.failures) > 0:
+			verdict = "FAILED"
+			failed++
+		case r.skipped != "":
+			verdict = "skipped: " + r.skipped
+		}
+		fmt.Fprintf(w, "%-45s %s: %s\n", c.Op, c.Name, verdict)
+		for _, f := range r.failures {
+			fmt.Fprintln(w, "    "+f)
+		}
+		if ctx.Err() != nil {
+			return failed, ctx.Err()
+		}
+	}
+	return failed, nil
+}
