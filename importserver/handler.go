@@ -55,6 +55,7 @@ func (s *Server) answer(pattern string, o *openapi.Operation, do operation) http
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0}
 		id := requestID(r)
+		r = r.WithContext(withRequest(r.Context(), id))
 		w.Header().Set(wire.RequestIDHeader, id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		log := s.log.With("request", id, "method", r.Method, "path", r.URL.Path)
