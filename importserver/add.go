@@ -81,7 +81,7 @@ func (a *Account) pull(ctx context.Context, r reference.Reference, platform, doc
 	}
 	login, err := a.login(ctx, r)
 	if err != nil {
-		return wire.Receipt{}, err
+		return wire.Receipt{}, lookupFault(err)
 	}
 	found, err := a.resolve(ctx, Target{PullString: r.String(), Platform: platform, Login: login})
 	if err != nil {
@@ -110,7 +110,8 @@ func (a *Account) pull(ctx context.Context, r reference.Reference, platform, doc
 func (a *Account) resolve(ctx context.Context, t Target) (Resolved, error) {
 	found, err := a.server.functions.Resolve(ctx, t)
 	if err != nil {
-		return found, lookupFault(err)
+		a.noteLookup(ctx, t.PullString, err)
+		return found, lookupFault(a.refusedLogin(ctx, t, err))
 	}
 	if found.ParentDigest == "" {
 		found.ParentDigest = found.Digest

@@ -39,11 +39,16 @@ func (a *Account) admit(ctx context.Context, tx *store.Tx, n admission) (known b
 		return false, err
 	}
 	found := err == nil
-	if found && !n.force && old.Status != wire.AnalysisFailed {
-		return true, a.touch(ctx, tx, old, n)
-	}
 	if err := a.subscribe(ctx, tx, n.names, n.auto); err != nil {
 		return false, err
+	}
+	if found && !n.force && old.Status != wire.AnalysisFailed {
+		if n.parts != nil {
+			if err := a.noteKnown(ctx, tx, old); err != nil {
+				return true, err
+			}
+		}
+		return true, a.touch(ctx, tx, old, n)
 	}
 	i, err := a.write(ctx, tx, old, found, n)
 	if err != nil {

@@ -75,6 +75,9 @@ func (s *Server) Tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.dropEvents(ctx); err != nil {
+		return err
+	}
 	if err := s.dropUnused(ctx, now); err != nil {
 		return err
 	}

@@ -22,3 +22,7 @@ func (l *Login) LogValue() slog.Value { return slog.StringValue(l.String()) }
 // login is what the account has stored for the registry of an image; nil where it
 // has nothing.
 func (a *Account) login(ctx context.Context, r reference.Reference) (*Login, error) { return nil, nil }
+
+// refusedLogin is why a look-up failed; where the registry refused the stored
+// login itself, that is remembered.
+func (a *Account) refusedLogin(ctx context.Context, t Target, err error) error { return err }

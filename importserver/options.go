@@ -104,6 +104,8 @@ type Options struct {
 	Housekeeping time.Duration // how often rubbish is removed: 60 s
 	ImportTTL    time.Duration // how long an import operation lives: 24 h
 	BlobAge      time.Duration // how long an unreferenced blob is kept: 1 h
+	EventAge     time.Duration // how long an event is kept: 30 days
+	MaxEvents    int           // events kept of an account: 100,000
 	LoginDelay   time.Duration // how long a failed login waits for its answer: 250 ms
 
 	MaxPart     int64 // bytes of one unpacked part: 1 GiB
@@ -130,6 +132,8 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.Housekeeping, time.Minute)
 	set(&o.ImportTTL, 24*time.Hour)
 	set(&o.BlobAge, time.Hour)
+	set(&o.EventAge, 30*24*time.Hour)
+	set(&o.MaxEvents, 100_000)
 	set(&o.LoginDelay, 250*time.Millisecond)
 	set(&o.MaxPart, 1<<30)
 	set(&o.MaxDatabase, 8<<30)

@@ -29,7 +29,7 @@ type Event struct {
 
 // EventQuery chooses events. What is "" or zero chooses all.
 type EventQuery struct {
-	Type         string // "*" stands for any text
+	Type         string // the beginning of one; "*" stands for any text
 	Level        string
 	ResourceType string
 	ResourceID   string
@@ -167,11 +167,8 @@ func (q EventQuery) where(account string) (string, []any) {
 			add(c.column+" = $%d", c.value)
 		}
 	}
-	switch {
-	case strings.Contains(q.Type, "*"):
-		add(`type LIKE $%d ESCAPE '\'`, strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`, "*", "%").Replace(q.Type))
-	case q.Type != "":
-		add("type = $%d", q.Type)
+	if q.Type != "" {
+		add(`type LIKE $%d ESCAPE '\'`, strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`, "*", "%").Replace(q.Type)+"%")
 	}
 	if !q.Since.IsZero() {
 		add("at >= $%d", micros(q.Since))
