@@ -111,7 +111,7 @@ func (a *Account) resolve(ctx context.Context, t Target) (Resolved, error) {
 	found, err := a.server.functions.Resolve(ctx, t)
 	if err != nil {
 		a.noteLookup(ctx, t.PullString, err)
-		return found, lookupFault(a.refusedLogin(ctx, t, err))
+		return found, lookupFault(a.refusedLogin(ctx, t.PullString, t.Login, err))
 	}
 	if found.ParentDigest == "" {
 		found.ParentDigest = found.Digest
@@ -141,12 +141,8 @@ func lookupFault(err error) error {
 	if kind == fault.Internal {
 		return err
 	}
-	code, ok := errorCodes[kind]
-	if !ok {
-		code = "UNKNOWN"
-	}
 	f := fault.New(fault.Invalid, "%w", err).
-		WithDetail("error_codes", []string{code}).WithDetail("registry_fault", kind.String())
+		WithDetail("error_codes", codesOf(err)).WithDetail("registry_fault", kind.String())
 	f.Hint = fault.Hint(err)
 	switch kind {
 	case fault.Unavailable, fault.Denied, fault.Forbidden:

@@ -43,7 +43,7 @@ func (a *Account) admit(ctx context.Context, tx *store.Tx, n admission) (known b
 		return false, err
 	}
 	if found && !n.force && old.Status != wire.AnalysisFailed {
-		if n.parts != nil {
+		if n.image.Request.PullString == "" {
 			if err := a.noteKnown(ctx, tx, old); err != nil {
 				return true, err
 			}

@@ -57,7 +57,7 @@ func (s *Server) analyze(ctx context.Context, l *queue.Lease, progress func(stri
 	}
 	to := &leased{server: s, lease: l, job: job}
 	if err := s.functions.Analyze(ctx, job, to); err != nil {
-		return err
+		return s.Account(l.Image.Account).refusedLogin(ctx, job.PullString, login, err)
 	}
 	if !to.done {
 		return errors.New("the analysis ended without evidence")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tidepole/tidepole/importserver/blobs"
 	"github.com/tidepole/tidepole/importserver/queue"
+	"github.com/tidepole/tidepole/importserver/secretbox"
 	"github.com/tidepole/tidepole/importserver/store"
 	"github.com/tidepole/tidepole/importserver/worker"
 )
@@ -33,6 +34,7 @@ type Server struct {
 	queue   *queue.Queue
 	admin   password
 	metrics *metrics
+	secrets *secretbox.Box // seals the passwords of registries
 
 	heavy  chan struct{} // places for what clients ask for that costs as much as an assessment
 	tidy   chan struct{} // wakes the housekeeper
@@ -73,6 +75,9 @@ func (s *Server) open(ctx context.Context) error {
 		return err
 	}
 	if err := s.openStore(ctx); err != nil {
+		return err
+	}
+	if err := s.openSecrets(ctx); err != nil {
 		return err
 	}
 	s.metrics = newMetrics(s)

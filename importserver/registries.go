@@ -1,0 +1,226 @@
+package importserver
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/secretbox"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// KeyFile is where a server keeps the key that the passwords of registries are
+// encrypted with, below its data directory.
+const KeyFile = "registry-key"
+
+const maxLogin = 16 << 10 // bytes of a user, and of a password, which may be a key in JSON
+
+// openSecrets opens the key of the registries' passwords. It is made where no
+// password needs it yet.
+func (s *Server) openSecrets(ctx context.Context) error {
+	name := filepath.Join(s.options.Dir, KeyFile)
+	box, err := secretbox.Open(name)
+	if errors.Is(err, secretbox.ErrNoKey) {
+		var needed bool
+		if needed, err = s.store.View().HasRegistries(ctx); err != nil {
+			return err
+		}
+		if needed {
+			return fault.New(fault.Unavailable, "open data directory: %s is missing, which the passwords of registries are encrypted with", name).
+				WithHint("put the file of a backup in its place")
+		}
+		box, err = secretbox.Create(name)
+	}
+	s.secrets = box
+	return err
+}
+
+// secretOf says what a registry's password belongs to.
+func secretOf(r store.Registry) string { return r.Account + "\x00" + r.Registry }
+
+// Registries are what the account has stored for registries.
+func (a *Account) Registries(ctx context.Context) ([]wire.Registry, error) {
+	rows, err := a.server.store.View().Registries(ctx, a.name)
+	list := []wire.Registry{}
+	for _, r := range rows {
+		list = append(list, registryOf(r))
+	}
+	return list, err
+}
+
+// Registry is what the account has stored under a registry's name.
+func (a *Account) Registry(ctx context.Context, name string) (wire.Registry, error) {
+	r, err := a.registry(ctx, a.server.store.View(), name)
+	return registryOf(r), err
+}
+
+func (a *Account) registry(ctx context.Context, tx *store.Tx, name string) (store.Registry, error) {
+	r, err := tx.Registry(ctx, a.name, canonicalRegistry(name))
+	if errors.Is(err, store.ErrNone) {
+		err = noRegistry(name)
+	}
+	return r, err
+}
+
+func noRegistry(name string) error {
+	return fault.New(fault.NotFound, "registry not found in DB").WithDetail("registry", cut(name, 200))
+}
+
+// registryPattern is a host with its port, or that and the path of a repository,
+// which may end in "*" or stop anywhere before it.
+var registryPattern = regexp.MustCompile(`^(?:[a-zA-Z0-9](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?(?:\*|(?:/[a-zA-Z0-9._-]+)*/?\*?|/[a-zA-Z0-9._/-]*\*)$`)
+
+// canonicalRegistry gives Docker Hub its one name.
+func canonicalRegistry(name string) string {
+	host, path, ok := strings.Cut(name, "/")
+	switch strings.ToLower(host) {
+	case "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com":
+		host = "docker.io"
+	}
+	if !ok {
+		return host
+	}
+	return host + "/" + strings.TrimSuffix(path, "/")
+}
+
+// AddRegistry stores a login. With validate, the registry is asked first whether
+// it takes it.
+func (a *Account) AddRegistry(ctx context.Context, r wire.RegistryRequest, validate bool) (wire.Registry, error) {
+	name := canonicalRegistry(r.Registry)
+	if len(name) > reference.MaxLength || !registryPattern.MatchString(name) {
+		return wire.Registry{}, fault.New(fault.Invalid, "add registry: %.200q is not a registry", r.Registry).
+			WithHint("write it as host[:port], host[:port]/repository, or the beginning of one and *; without https://")
+	}
+	now := a.server.now()
+	row := store.Registry{Account: a.name, Registry: name, Name: name, Type: wire.RegistryDocker, Verify: true, CreatedAt: now}
+	row, err := a.changedRegistry(ctx, row, r, validate)
+	if err != nil {
+		return wire.Registry{}, err
+	}
+	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		added, err := tx.InsertRegistry(ctx, row)
+		if err == nil && !added {
+			err = fault.New(fault.Invalid, "registry already exists in DB").WithDetail("registry", name).
+				WithHint("change it instead")
+		}
+		return err
+	})
+	return registryOf(row), err
+}
+
+// UpdateRegistry changes a login. What the request does not say stays as it is;
+// so does the password where it says an empty one.
+func (a *Account) UpdateRegistry(ctx context.Context, name string, r wire.RegistryRequest, validate bool) (wire.Registry, error) {
+	old, err := a.registry(ctx, a.server.store.View(), name)
+	if err != nil {
+		return wire.Registry{}, err
+	}
+	if r.Registry != "" && canonicalRegistry(r.Registry) != old.Registry {
+		return wire.Registry{}, fault.New(fault.Invalid, "change registry %s: it cannot become %.200q", old.Registry, r.Registry).
+			WithHint("delete it and add the other")
+	}
+	row, err := a.changedRegistry(ctx, old, r, validate)
+	if err != nil {
+		return wire.Registry{}, err
+	}
+	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := a.registry(ctx, tx, name); err != nil {
+			return err
+		}
+		return tx.UpdateRegistry(ctx, row)
+	})
+	return registryOf(row), err
+}
+
+// changedRegistry is a row as a request would have it.
+func (a *Account) changedRegistry(ctx context.Context, row store.Registry, r wire.RegistryRequest, validate bool) (store.Registry, error) {
+	for into, from := range map[*string]*string{&row.Name: r.Name, &row.Type: r.Type, &row.User: r.User} {
+		if from != nil {
+			*into = *from
+		}
+	}
+	if r.Verify != nil {
+		row.Verify = *r.Verify
+	}
+	switch {
+	case row.Type != wire.RegistryDocker && row.Type != wire.RegistryECR:
+		return row, fault.New(fault.Invalid, "there is no registry type %.100q; have %s, %s", row.Type, wire.RegistryDocker, wire.RegistryECR)
+	case len(row.User) > maxLogin || len(row.Name) > reference.MaxLength || r.Password != nil && len(*r.Password) > maxLogin:
+		return row, fault.New(fault.Invalid, "the registry's name, user or password is too long")
+	case strings.ContainsAny(row.User, ":\r\n\x00"):
+		return row, fault.New(fault.Invalid, "the registry's user has characters that no user can have")
+	}
+	if r.Password != nil && *r.Password != "" || row.Secret == "" {
+		var password string
+		if r.Password != nil {
+			password = *r.Password
+		}
+		row.Secret = a.server.secrets.Seal(password, secretOf(row))
+	}
+	row.UpdatedAt, row.FailedAt = a.server.now(), time.Time{}
+	if validate {
+		return row, a.validate(ctx, row)
+	}
+	return row, nil
+}
+
+// validate asks a registry whether it takes a login.
+func (a *Account) validate(ctx context.Context, row store.Registry) error {
+	l, err := a.server.loginOf(row)
+	if err != nil {
+		return err
+	}
+	host, _, _ := strings.Cut(strings.TrimSuffix(row.Registry, "*"), "/")
+	switch {
+	case row.Type == wire.RegistryECR:
+		err = fault.New(fault.Unsupported, "registries of type %s cannot be asked yet", wire.RegistryECR).
+			WithHint("add it as %s with a password of its own", wire.RegistryDocker)
+	case a.server.functions.Ping == nil:
+		err = fault.New(fault.Unsupported, "this server cannot ask registries")
+	default:
+		err = a.server.functions.Ping(ctx, host, l)
+	}
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	a.noteLogin(ctx, row, err)
+	if fault.Of(err) == fault.Internal {
+		return err
+	}
+	f := fault.New(fault.Invalid, "cannot ping supplied registry with supplied credentials: %w", err).
+		WithDetail("status", http.StatusNotAcceptable).WithDetail("error_codes", codesOf(err))
+	f.Hint = fault.Hint(err)
+	return f
+}
+
+// noteLogin notes that a registry did not take a login.
+func (a *Account) noteLogin(ctx context.Context, row store.Registry, cause error) {
+	a.noteAlone(ctx, event{
+		Type: wire.EventRegistryLogin, Level: wire.LevelError, Message: "the registry did not take the login: " + told(cause),
+		ResourceType: resourceRegistry, ResourceID: row.Registry,
+		Details: map[string]any{"registry": row.Registry, "registry_user": row.User, "error_codes": codesOf(cause)},
+	})
+}
+
+// DeleteRegistry deletes a login.
+func (a *Account) DeleteRegistry(ctx context.Context, name string) error {
+	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteRegistry(ctx, a.name, canonicalRegistry(name)) })
+	if errors.Is(err, store.ErrNone) {
+		return noRegistry(name)
+	}
+	return err
+}
+
+func registryOf(r store.Registry) wire.Registry {
+	return wire.Registry{
+		Registry: r.Registry, Name: r.Name, User: r.User, Type: r.Type, Verify: r.Verify, AccountName: r.Account,
+		CreatedAt: r.CreatedAt, LastUpdated: r.UpdatedAt,
+	}
+}
