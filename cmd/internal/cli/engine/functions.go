@@ -35,6 +35,7 @@ func Functions(e *env.Env, db *vulns.Database) (importserver.Functions, error) {
 		Resolve: s.resolve, Analyze: s.analyze, Match: db.Match, Evaluate: s.evaluate,
 		CheckPolicy: policy.Check, DefaultPolicy: policy.Default(),
 		Encode: sbom.Encode, SBOMFormats: sbom.Formats(),
+		Ping: s.ping, Tags: s.tags,
 		Database: db,
 	}, nil
 }
@@ -48,7 +49,7 @@ type server struct {
 
 func (s server) resolve(ctx context.Context, t importserver.Target) (importserver.Resolved, error) {
 	id, err := image.Resolve(ctx, image.Request{
-		Reference: t.PullString, Source: registrySource, Platform: t.Platform, Options: s.images})
+		Reference: t.PullString, Source: registrySource, Platform: t.Platform, Options: s.signedIn(t.PullString, t.Login)})
 	if err != nil {
 		return importserver.Resolved{}, err
 	}
@@ -59,7 +60,7 @@ func (s server) analyze(ctx context.Context, job importserver.Job, to importserv
 	o := s.options
 	o.Progress = func(p image.Progress) { job.Progress(p.Stage) }
 	req := analysis.Request{
-		Image:      image.Request{Reference: job.PullString, Source: registrySource, Platform: job.Platform, Options: s.images},
+		Image:      image.Request{Reference: job.PullString, Source: registrySource, Platform: job.Platform, Options: s.signedIn(job.PullString, job.Login)},
 		Dockerfile: job.Dockerfile, Annotations: job.Annotations,
 	}
 	if len(job.Tags) > 0 {
