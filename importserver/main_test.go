@@ -126,6 +126,8 @@ type engine struct {
 	analyze  func(ctx context.Context, job importserver.Job, to importserver.Importer) error
 	onMatch  func(ctx context.Context) error
 	resolve  func(importserver.Target) (importserver.Resolved, error)
+	ping     func(registry string, l *importserver.Login) error
+	tags     func(repository string, l *importserver.Login) ([]string, error)
 	matched  atomic.Int32
 	analyses atomic.Int32
 }
@@ -151,7 +153,11 @@ func (e *engine) functions() importserver.Functions {
 			return err
 		},
 		SBOMFormats: []string{"spdx-json", "table"},
-		Database:    &e.database,
+		Ping:        func(_ context.Context, registry string, l *importserver.Login) error { return e.ping(registry, l) },
+		Tags: func(_ context.Context, repository string, l *importserver.Login) ([]string, error) {
+			return e.tags(repository, l)
+		},
+		Database: &e.database,
 	}
 }
 
