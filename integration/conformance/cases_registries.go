@@ -88,6 +88,34 @@ var registriesCases = []Case{
 		r.Call("add_repository", Options{Expect: http.StatusBadRequest})
 		r.Call("add_repository", Options{Query: url.Values{"repository": {name + ":tag"}}, Expect: http.StatusBadRequest})
 	}},
+	{"add_repository", "a repository's tags are listed with the login that is kept", func(r *Run) {
+		host, stop := r.registry()
+		if stop == nil {
+			return
+		}
+		defer stop()
+		repository := host + "/" + unique()
+		r.push(repository + ":1")
+		r.push(repository + ":2")
+		body := map[string]any{"registry": host, "registry_user": registryUser, "registry_pass": "wrong", "registry_type": "docker_v2", "registry_verify": false}
+		r.Call("create_registry", Options{Body: body, Expect: http.StatusNotAcceptable})
+		body["registry_pass"] = registryPassword
+		r.Call("create_registry", Options{Body: body})
+		path := map[string]string{"registry": host}
+		r.Call("update_registry", Options{Path: path, Body: map[string]any{"registry_name": "x"}})
+		var list []wire.Subscription
+		r.Call("add_repository", Options{Query: url.Values{"repository": {repository}, "dry_run": {"true"}}}).JSON(&list)
+		if len(list) != 1 || list[0].Active || list[0].Value == nil || !strings.Contains(*list[0].Value, `"tagcount":2`) && !strings.Contains(*list[0].Value, `"tagcount": 2`) {
+			r.Failf("a dry run answers %+v", list)
+		}
+		r.Call("add_repository", Options{Query: url.Values{"repository": {repository}, "exclude_existing_tags": {"true"}}}).JSON(&list)
+		if len(list) != 1 || !list[0].Active || list[0].Key != repository || list[0].Type != "repo_update" {
+			r.Failf("it was added as %+v", list)
+			return
+		}
+		r.Call("delete_subscription", Options{Path: map[string]string{"subscription_id": list[0].ID}, Expect: http.StatusNoContent})
+		r.Call("delete_registry", Options{Path: path, Expect: http.StatusNoContent})
+	}},
 	{"list_registries", "nobody is told anything without a password", func(r *Run) {
 		unsigned(r, "list_registries", "create_registry", "get_registry", "update_registry", "delete_registry", "add_repository")
 	}},
