@@ -35,7 +35,9 @@ func (a *Account) ImportDatabase(ctx context.Context, r io.Reader, name, checksu
 		return report.Database{}, errNoDatabase
 	}
 	limited := &limitedReader{r: r, left: a.server.options.MaxDatabase}
+	done := a.server.noteFeeds(ctx, "upload")
 	d, err := a.server.functions.Database.Import(ctx, limited, name, checksum)
+	done(d, err)
 	if limited.over {
 		return report.Database{}, fault.New(fault.TooLarge, "import vulnerability database: it is longer than %d bytes", a.server.options.MaxDatabase)
 	}
@@ -56,7 +58,9 @@ func (a *Account) UpdateDatabase(ctx context.Context) (report.Database, error) {
 	if a.server.functions.Database == nil {
 		return report.Database{}, errNoDatabase
 	}
+	done := a.server.noteFeeds(ctx, "download")
 	d, _, err := a.server.functions.Database.Update(ctx)
+	done(d, err)
 	return a.changed(ctx, d, err)
 }
 

@@ -3,6 +3,8 @@ package importserver_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -202,5 +204,53 @@ func TestSubscriptions(t *testing.T) {
 		if e := r.refused("POST", "/v2/subscriptions", body, nil); e.Code != 400 {
 			t.Errorf("%s: %d", body, e.Code)
 		}
+	}
+}
+
+func TestEventsTellOfTheDatabaseAndTheServer(t *testing.T) {
+	dir := t.TempDir()
+	r := start(t, &engine{}, options(dir))
+	r.call("POST", "/v2/system/vulndb?name=x", "data", nil)
+	r.refused("POST", "/v2/system/vulndb?name=x", "", nil)
+	r.call("POST", "/v2/system/vulndb/update", "", nil)
+	r.stop()
+	page, err := r.Events(t.Context(), wire.EventFilter{Type: "system."})
+	want := []string{
+		"system.feeds.sync.started", "system.feeds.sync.completed", "system.feeds.sync.started", "system.feeds.sync.failed",
+		"system.feeds.sync.started", "system.feeds.sync.completed", "system.service.state_transition.down",
+	}
+	if diff := cmp.Diff(want, eventTypesOf(page)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// Every event that is told of is one of the types that are listed.
+func TestEventTypesAreAll(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	var categories []wire.EventCategory
+	r.call("GET", "/v2/event-types", "", &categories)
+	seen := map[string]bool{}
+	for _, c := range categories {
+		for _, s := range c.Subcategories {
+			for _, e := range s.Events {
+				if seen[e.Type] || !strings.HasPrefix(e.Type, s.Name+".") || !strings.HasPrefix(s.Name, c.Name+".") || e.Message == "" || e.ResourceType == "" || e.Name == "" {
+					t.Errorf("%s is not described as it should be: %+v", e.Type, e)
+				}
+				seen[e.Type] = true
+			}
+		}
+	}
+	source, err := os.ReadFile("../formats/wire/events.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`Event\w+\s+= "([a-z_.]+)"`).FindAllStringSubmatch(string(source), -1) {
+		if !seen[m[1]] {
+			t.Errorf("%s is not listed", m[1])
+		}
+		delete(seen, m[1])
+	}
+	if len(seen) > 0 {
+		t.Errorf("listed without being there: %v", seen)
 	}
 }

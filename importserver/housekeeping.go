@@ -51,6 +51,7 @@ func (s *Server) expire(ctx context.Context) error {
 	if n > 0 {
 		s.metrics.lost.Add(float64(n))
 		s.log.Warn("leases expired", "count", n)
+		s.noteService(ctx, wire.EventServiceOrphaned, "a worker fell silent, and its work was taken back", map[string]any{"images": n})
 	}
 	return err
 }

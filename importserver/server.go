@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/blobs"
 	"github.com/tidepole/tidepole/importserver/queue"
 	"github.com/tidepole/tidepole/importserver/secretbox"
@@ -131,6 +132,9 @@ func (s *Server) resume(ctx context.Context) error {
 	if n+mended > 0 {
 		s.log.Info("work resumed", "interrupted", n, "mended", mended)
 	}
+	if n > 0 {
+		s.noteService(ctx, wire.EventServiceOrphaned, "the server had been stopped at work, which was put back into the queue", map[string]any{"images": n})
+	}
 	return s.introduce(ctx, Admin)
 }
 
@@ -147,6 +151,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	pool.Run(ctx)
 	all.Wait()
+	s.noteService(context.WithoutCancel(ctx), wire.EventServiceDown, "the server ended as it was told to", nil)
 	return nil
 }
 
