@@ -1,6 +1,7 @@
 package importserver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -20,7 +21,10 @@ import (
 // encrypted with, below its data directory.
 const KeyFile = "registry-key"
 
-const maxLogin = 16 << 10 // bytes of a user, and of a password, which may be a key in JSON
+const (
+	maxLogin      = 16 << 10 // bytes of a user, and of a password, which may be a key in JSON
+	maxRegistries = 1000     // of an account: all are looked through for every image that is added
+)
 
 // openSecrets opens the key of the registries' passwords. It is made where no
 // password needs it yet.
@@ -100,11 +104,17 @@ func (a *Account) AddRegistry(ctx context.Context, r wire.RegistryRequest, valid
 	}
 	now := a.server.now()
 	row := store.Registry{Account: a.name, Registry: name, Name: name, Type: wire.RegistryDocker, Verify: true, CreatedAt: now}
-	row, err := a.changedRegistry(ctx, row, r, validate)
+	row, err := a.changedRegistry(row, r)
+	if err == nil && validate {
+		err = a.validate(ctx, row)
+	}
 	if err != nil {
 		return wire.Registry{}, err
 	}
 	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		if all, err := tx.Registries(ctx, a.name); err != nil || len(all) >= maxRegistries {
+			return cmp.Or(err, error(fault.New(fault.Invalid, "add registry: the account has %d, and may not have more", len(all))))
+		}
 		added, err := tx.InsertRegistry(ctx, row)
 		if err == nil && !added {
 			err = fault.New(fault.Invalid, "registry already exists in DB").WithDetail("registry", name).
@@ -126,12 +136,18 @@ func (a *Account) UpdateRegistry(ctx context.Context, name string, r wire.Regist
 		return wire.Registry{}, fault.New(fault.Invalid, "change registry %s: it cannot become %.200q", old.Registry, r.Registry).
 			WithHint("delete it and add the other")
 	}
-	row, err := a.changedRegistry(ctx, old, r, validate)
+	row, err := a.changedRegistry(old, r)
+	if err == nil && validate {
+		err = a.validate(ctx, row)
+	}
 	if err != nil {
 		return wire.Registry{}, err
 	}
 	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := a.registry(ctx, tx, name); err != nil {
+		if old, err = a.registry(ctx, tx, name); err != nil { // it may have changed while the registry was asked
+			return err
+		}
+		if row, err = a.changedRegistry(old, r); err != nil {
 			return err
 		}
 		return tx.UpdateRegistry(ctx, row)
@@ -140,7 +156,7 @@ func (a *Account) UpdateRegistry(ctx context.Context, name string, r wire.Regist
 }
 
 // changedRegistry is a row as a request would have it.
-func (a *Account) changedRegistry(ctx context.Context, row store.Registry, r wire.RegistryRequest, validate bool) (store.Registry, error) {
+func (a *Account) changedRegistry(row store.Registry, r wire.RegistryRequest) (store.Registry, error) {
 	for into, from := range map[*string]*string{&row.Name: r.Name, &row.Type: r.Type, &row.User: r.User} {
 		if from != nil {
 			*into = *from
@@ -165,9 +181,6 @@ func (a *Account) changedRegistry(ctx context.Context, row store.Registry, r wir
 		row.Secret = a.server.secrets.Seal(password, secretOf(row))
 	}
 	row.UpdatedAt, row.FailedAt = a.server.now(), time.Time{}
-	if validate {
-		return row, a.validate(ctx, row)
-	}
 	return row, nil
 }
 
