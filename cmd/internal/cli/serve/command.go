@@ -27,6 +27,8 @@ type options struct {
 	vulndbURL    string
 	vulndbEvery  time.Duration
 	grace        time.Duration
+	events       int
+	eventAge     time.Duration
 	readyFile    string
 }
 
@@ -47,12 +49,14 @@ func Command(e *env.Env) *cobra.Command {
 	fs.StringVar(&o.vulndbURL, "vulndb-url", "", "`URL` the vulnerability database is downloaded from (default: grype's distribution)")
 	config.Duration(fs, &o.vulndbEvery, "vulndb-update", 0, "how often to download the newest vulnerability database, at the start too; 0 is never")
 	config.Duration(fs, &o.grace, "grace", 10*time.Second, "how long running work may go on when the server is to end")
+	fs.IntVar(&o.events, "events", 100_000, "events kept of an account")
+	config.Duration(fs, &o.eventAge, "event-age", 30*24*time.Hour, "how long an event is kept")
 	fs.StringVar(&o.readyFile, "ready-file", "", "`FILE` to write the server's URL to, once it listens")
 	e.Analysis.RegisterHere(fs)
 	for flag, key := range map[string]string{
 		"data": "data", "listen": "serve.listen", "workers": "serve.workers", "admin-password-file": "admin-password-file",
 		"tls-cert": "serve.tls-cert", "tls-key": "serve.tls-key", "vulndb-url": "vulndb.url",
-		"vulndb-update": "serve.vulndb-update", "grace": "serve.grace", "ready-file": "serve.ready-file",
+		"vulndb-update": "serve.vulndb-update", "grace": "serve.grace", "events": "serve.events", "event-age": "serve.event-age", "ready-file": "serve.ready-file",
 	} {
 		config.Key(fs, flag, key)
 	}

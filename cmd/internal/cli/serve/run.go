@@ -39,6 +39,9 @@ func run(ctx context.Context, e *env.Env, o options) (err error) {
 	if o.workers < 1 {
 		return fault.New(fault.Invalid, "--workers %d: at least one is needed", o.workers)
 	}
+	if o.events < 1 || o.eventAge <= 0 {
+		return fault.New(fault.Invalid, "--events %d --event-age %v: at least one event is kept, and for some time", o.events, o.eventAge)
+	}
 	if o.data == "" {
 		o.data = config.DataDir(e.Lookup)
 	}
@@ -121,7 +124,7 @@ func open(ctx context.Context, e *env.Env, o options) (*importserver.Server, []i
 	}
 	server, err := importserver.Open(ctx, importserver.Options{
 		Dir: o.data, Version: e.Version.Number, AdminPassword: password,
-		Workers: o.workers, Grace: o.grace, Log: e.Log, Now: e.Now,
+		Workers: o.workers, Grace: o.grace, MaxEvents: o.events, EventAge: o.eventAge, Log: e.Log, Now: e.Now,
 	}, functions)
 	if err != nil {
 		return nil, closers, err
