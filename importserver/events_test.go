@@ -254,3 +254,26 @@ func TestEventTypesAreAll(t *testing.T) {
 		t.Errorf("listed without being there: %v", seen)
 	}
 }
+
+func TestEventsTellOfTheActivePolicy(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	other := testPolicy("other")
+	if _, err := r.AddPolicy(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time it is active already
+		if _, err := r.ActivatePolicy(t.Context(), "other"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.Description = "changed"
+	for range 2 { // the second time there is nothing new
+		if _, err := r.UpdatePolicy(t.Context(), "other", other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page, err := r.Events(t.Context(), wire.EventFilter{})
+	if diff := cmp.Diff([]string{"user.policy.active.updated", "user.policy.active.content_change"}, eventTypesOf(page)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}

@@ -176,6 +176,14 @@ func (a *Account) noteKnown(ctx context.Context, tx *store.Tx, i store.Image) er
 	})
 }
 
+// notePolicy notes what became of the account's active policy.
+func (a *Account) notePolicy(ctx context.Context, tx *store.Tx, kind, message string, p store.Policy) error {
+	return a.note(ctx, tx, event{
+		Type: kind, Message: message, ResourceType: resourcePolicy, ResourceID: p.Policy.ID,
+		Details: map[string]any{"policy_id": p.Policy.ID, "policy_digest": p.Digest},
+	})
+}
+
 // noteLookup notes that a registry did not say what a name stands for.
 func (a *Account) noteLookup(ctx context.Context, name string, cause error) {
 	if errors.Is(cause, context.Canceled) {

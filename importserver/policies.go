@@ -124,8 +124,10 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 		if err := tx.PutPolicy(ctx, store.Policy{Account: a.name, Policy: p, CreatedAt: now, UpdatedAt: now}); err != nil {
 			return err
 		}
-		kept, err = tx.Policy(ctx, a.name, p.ID)
-		return err
+		if kept, err = tx.Policy(ctx, a.name, p.ID); err != nil || !kept.Active {
+			return err
+		}
+		return a.notePolicy(ctx, tx, wire.EventPolicyContent, "the active policy has other rules", kept)
 	})
 	return whole(kept, err)
 }
@@ -134,15 +136,17 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRecord, error) {
 	var p store.Policy
 	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := a.policy(ctx, tx, id); err != nil {
+		old, err := a.policy(ctx, tx, id)
+		if err != nil {
 			return err
 		}
 		if err := tx.ActivatePolicy(ctx, a.name, id); err != nil {
 			return err
 		}
-		var err error
-		p, err = tx.Policy(ctx, a.name, id)
-		return err
+		if p, err = tx.Policy(ctx, a.name, id); err != nil || old.Active {
+			return err
+		}
+		return a.notePolicy(ctx, tx, wire.EventPolicyActive, "another policy is active", p)
 	})
 	return whole(p, err)
 }
