@@ -111,13 +111,27 @@ func (a *Account) DeleteEvents(ctx context.Context, f wire.EventFilter) ([]strin
 
 // dropEvents deletes events that are too old or too many.
 func (s *Server) dropEvents(ctx context.Context) error {
-	return s.store.InTx(ctx, func(tx *store.Tx) error {
-		n, err := tx.DropEvents(ctx, s.now().Add(-s.options.EventAge), s.options.MaxEvents)
-		if n > 0 {
-			s.log.Debug("events dropped", "count", n)
-		}
+	err := s.store.InTx(ctx, func(tx *store.Tx) error {
+		_, err := tx.DropEvents(ctx, s.now().Add(-s.options.EventAge))
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	crowded, err := s.store.View().Crowded(ctx, s.options.MaxEvents) // counting takes long: nobody waits for it
+	if err != nil {
+		return err
+	}
+	for _, account := range crowded {
+		err := s.store.InTx(ctx, func(tx *store.Tx) error {
+			_, err := tx.KeepEvents(ctx, account, s.options.MaxEvents)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func eventOf(e store.Event) wire.Event {

@@ -2,6 +2,7 @@ package importserver_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -299,4 +300,28 @@ func TestRepositories(t *testing.T) {
 			t.Errorf("%q: %d", name, e.Code)
 		}
 	}
+}
+
+func TestTheWorkerSignsInToo(t *testing.T) {
+	e := central(t)
+	e.ping = doorman().ping
+	analyze := e.analyze
+	e.analyze = func(ctx context.Context, job importserver.Job, to importserver.Importer) error {
+		if err := e.ping("r.io", job.Login); err != nil {
+			return err
+		}
+		return analyze(ctx, job, to)
+	}
+	r := start(t, e, options(t.TempDir()))
+	r.call("POST", "/v2/registries?validate=false", fmt.Sprintf(postRegistry, "r.io", "wrong"), nil)
+	r.add("r.io/a:1", wire.AddOptions{})
+	r.await(digestOf(1), wire.AnalysisFailed)
+	page, err := r.Events(t.Context(), wire.EventFilter{Level: "error"})
+	want := []string{"system.registry.login_failed", "system.image_analysis.failed", "user.image.analysis.failed"}
+	if diff := cmp.Diff(want, eventTypesOf(page)); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+	r.call("PUT", "/v2/registries/r.io", fmt.Sprintf(`{"registry_pass":%q}`, registrySecret), nil)
+	r.add("r.io/a:1", wire.AddOptions{})
+	r.await(digestOf(1), wire.Analyzed)
 }

@@ -124,32 +124,27 @@ func (t *Tx) DeleteEvent(ctx context.Context, account, id string) error {
 	return err
 }
 
-// DropEvents deletes events from before a time, and of each account all but the
-// newest. It tells how many it deleted.
-func (t *Tx) DropEvents(ctx context.Context, before time.Time, newest int) (int64, error) {
-	n, err := t.exec(ctx, `DELETE FROM events WHERE at < $1`, micros(before))
-	if err != nil {
-		return n, err
-	}
+// DropEvents deletes all accounts' events from before a time, and tells how many.
+func (t *Tx) DropEvents(ctx context.Context, before time.Time) (int64, error) {
+	return t.exec(ctx, `DELETE FROM events WHERE at < $1`, micros(before))
+}
+
+// Crowded are the accounts that have more than so many events.
+func (t *Tx) Crowded(ctx context.Context, events int) ([]string, error) {
 	var accounts []string
-	err = t.each(ctx, `SELECT account FROM events GROUP BY account HAVING COUNT(*) > $1`, []any{newest}, func(rows *sql.Rows) error {
+	err := t.each(ctx, `SELECT account FROM events GROUP BY account HAVING COUNT(*) > $1`, []any{events}, func(rows *sql.Rows) error {
 		var a string
 		err := rows.Scan(&a)
 		accounts = append(accounts, a)
 		return err
 	})
-	if err != nil {
-		return n, err
-	}
-	for _, a := range accounts {
-		more, err := t.exec(ctx, `DELETE FROM events WHERE account = $1 AND number <= (
-			SELECT number FROM events WHERE account = $1 ORDER BY number DESC LIMIT 1 OFFSET $2)`, a, newest)
-		if err != nil {
-			return n, err
-		}
-		n += more
-	}
-	return n, nil
+	return accounts, err
+}
+
+// KeepEvents deletes all but an account's newest events, and tells how many.
+func (t *Tx) KeepEvents(ctx context.Context, account string, newest int) (int64, error) {
+	return t.exec(ctx, `DELETE FROM events WHERE account = $1 AND number <= (
+		SELECT number FROM events WHERE account = $1 ORDER BY number DESC LIMIT 1 OFFSET $2)`, account, newest)
 }
 
 // where is the condition that q makes, with its parameters.
