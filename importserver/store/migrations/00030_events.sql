@@ -15,6 +15,7 @@ CREATE TABLE events (
 	details       TEXT NOT NULL -- JSON
 );
 CREATE INDEX events_list ON events (account, number);
+CREATE INDEX events_by_resource ON events (account, resource_id, number);
 CREATE INDEX events_by_time ON events (at);
 INSERT INTO ids (name, taken) VALUES ('events', 0);
 
