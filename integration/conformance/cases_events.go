@@ -119,7 +119,9 @@ var eventsCases = []Case{
 		r.Call("update_subscription", Options{Path: path, Body: map[string]any{"active": true, "subscription_value": "v"}}).JSON(&list)
 		for _, check := range []func() *Answer{
 			func() *Answer { return r.Call("get_subscription", Options{Path: path}) },
-			func() *Answer { return r.Call("list_subscriptions", Options{Query: url.Values{"subscription_key": {key}}}) },
+			func() *Answer {
+				return r.Call("list_subscriptions", Options{Query: url.Values{"subscription_key": {key}}})
+			},
 			func() *Answer {
 				return r.Call("list_subscriptions", Options{Query: url.Values{"subscription_key": {key}, "subscription_type": {"vuln_update"}}})
 			},
@@ -149,6 +151,10 @@ var eventsCases = []Case{
 	}},
 	{"list_events", "nobody is told anything without a password", func(r *Run) {
 		unsigned(r, "list_event_types", "list_events", "delete_events", "get_event", "delete_event",
+			"list_subscriptions", "add_subscription", "get_subscription", "update_subscription", "delete_subscription")
+	}},
+	{"list_events", "nobody acts for an account that is not his", func(r *Run) {
+		forbidden(r, "list_event_types", "list_events", "delete_events", "get_event", "delete_event",
 			"list_subscriptions", "add_subscription", "get_subscription", "update_subscription", "delete_subscription")
 	}},
 }

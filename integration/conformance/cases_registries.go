@@ -119,4 +119,7 @@ var registriesCases = []Case{
 	{"list_registries", "nobody is told anything without a password", func(r *Run) {
 		unsigned(r, "list_registries", "create_registry", "get_registry", "update_registry", "delete_registry", "add_repository")
 	}},
+	{"list_registries", "nobody acts for an account that is not his", func(r *Run) {
+		forbidden(r, "list_registries", "create_registry", "get_registry", "update_registry", "delete_registry", "add_repository")
+	}},
 }
