@@ -162,7 +162,7 @@ func (e *engine) functions() importserver.Functions {
 }
 
 func testPolicy(id string) policy.Policy {
-	return policy.Policy{ID: id, Name: id, Version: "2", RuleSets: []policy.RuleSet{{ID: "r"}}, Mappings: []policy.Mapping{{ID: "m"}}}
+	return policy.Policy{ID: id, Name: id, Version: "2", RuleSets: []policy.RuleSet{{ID: "r"}}, Mappings: []policy.Mapping{{ID: "m", Image: policy.ImageRef{Type: "tag", Value: "*"}}}}
 }
 
 // match finds one vulnerability in every openssl, if there is a database.
@@ -197,10 +197,11 @@ func (e *engine) match(ctx context.Context, b *bundle.Bundle) (report.Matches, e
 }
 
 func evaluate(_ context.Context, p policy.Policy, _ *bundle.Bundle, m report.Matches, _ report.Image, tag string) (report.Evaluation, error) {
-	e := report.Evaluation{PolicyID: p.ID, Tag: tag, Status: report.Pass, FinalAction: report.Go}
+	e := report.Evaluation{PolicyID: p.ID, Tag: tag, Status: report.Pass, FinalAction: report.Go, FinalActionReason: "policy_evaluation"}
 	if len(m.Vulnerabilities) > 0 {
 		e.Status, e.FinalAction = report.Fail, report.Stop
 	}
+	e.PolicyAction = e.FinalAction
 	if !m.Database.Present {
 		e.Problems = []report.Problem{{Severity: "warn", Type: report.ProblemNoData, Details: "no database"}}
 	}

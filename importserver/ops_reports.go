@@ -1,6 +1,7 @@
 package importserver
 
 import (
+	"encoding/json"
 	"net/http"
 
 	"github.com/tidepole/tidepole/formats/fault"
@@ -18,6 +19,7 @@ var reportsOps = map[string]operation{
 	"get_policy":                          getPolicy,
 	"update_policy":                       putPolicy,
 	"delete_policy":                       deletePolicy,
+	"describe_policy":                     getPolicySpec,
 }
 
 // reportsPending are those that are yet to be built.
@@ -28,7 +30,6 @@ var reportsPending = []string{
 	"get_image_cyclonedx_json",
 	"get_image_cyclonedx_xml",
 	"stateless_scan",
-	"describe_policy",
 	"vulnerability_scan_sbom",
 }
 
@@ -42,12 +43,29 @@ func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 func postPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
-	var p policy.Policy
-	if err := readJSON(r, &p); err != nil {
+	p, err := readPolicy(r)
+	if err != nil {
 		return err
 	}
 	record, err := a.AddPolicy(r.Context(), p)
 	return give(w, record, err)
+}
+
+// readPolicy reads the body as a policy, whichever version's words it is in.
+func readPolicy(r *http.Request) (policy.Policy, error) {
+	var raw json.RawMessage
+	if err := readJSON(r, &raw); err != nil {
+		return policy.Policy{}, err
+	}
+	return policyIn(raw)
+}
+
+func policyIn(data []byte) (policy.Policy, error) {
+	p, err := policy.Read(data)
+	if err != nil {
+		return p, fault.New(fault.Invalid, "the policy cannot be read: %s", jsonError(err))
+	}
+	return p, nil
 }
 
 func getPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
@@ -66,8 +84,8 @@ func getPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 // body or the query says so. A policy cannot be made inactive: activate another.
 func putPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("policy_id")
-	var u wire.PolicyUpdate
-	if err := readJSON(r, &u); err != nil {
+	u, err := readUpdate(r)
+	if err != nil {
 		return err
 	}
 	if u.ID != "" && u.ID != id {
@@ -87,6 +105,34 @@ func putPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 		record, err = a.ActivatePolicy(r.Context(), id)
 	}
 	return give(w, record, err)
+}
+
+// readUpdate reads a policy's record, or a policy that stands by itself.
+func readUpdate(r *http.Request) (wire.PolicyUpdate, error) {
+	var raw json.RawMessage
+	var given struct {
+		ID       string          `json:"policy_id"`
+		Active   bool            `json:"active"`
+		Policy   json.RawMessage `json:"policy"`
+		RuleSets json.RawMessage `json:"rule_sets"`
+		Policies json.RawMessage `json:"policies"`
+	}
+	if err := readJSON(r, &raw); err != nil {
+		return wire.PolicyUpdate{}, err
+	}
+	if err := json.Unmarshal(raw, &given); err != nil {
+		return wire.PolicyUpdate{}, fault.New(fault.Invalid, "the policy's record cannot be read: %s", jsonError(err))
+	}
+	if given.RuleSets != nil || given.Policies != nil {
+		given.Policy = raw
+	}
+	u := wire.PolicyUpdate{ID: given.ID, Active: given.Active}
+	if given.Policy == nil || string(given.Policy) == "null" {
+		return u, nil
+	}
+	p, err := policyIn(given.Policy)
+	u.Policy = &p
+	return u, err
 }
 
 func deletePolicy(a *Account, w http.ResponseWriter, r *http.Request) error {

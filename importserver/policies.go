@@ -65,7 +65,8 @@ func policyRecord(p store.Policy, detail bool) wire.PolicyRecord {
 		Active: p.Active, Source: "local", CreatedAt: p.CreatedAt, LastUpdated: p.UpdatedAt,
 	}
 	if detail {
-		r.Policy = &p.Policy
+		whole := wire.WholePolicy(p.Policy)
+		r.Policy = &whole
 	}
 	return r
 }

@@ -151,9 +151,12 @@ type Vulnerability struct {
 	FeedGroup      string     `json:"feed_group"`
 	WillNotFix     bool       `json:"will_not_fix"`
 	Description    string     `json:"description,omitempty"`
-	DetectedAt     *time.Time `json:"detected_at,omitempty"`
+	DetectedAt     *time.Time `json:"detected_at"`
 	FixObservedAt  *time.Time `json:"fix_observed_at"`
 	SuggestedFix   string     `json:"suggested_fix_version,omitempty"`
+	Annotation     *string    `json:"annotation_status"` // null: there are no annotations here
+	AnnotationUUID *string    `json:"annotation_uuid"`
+	Inherited      *bool      `json:"inherited_from_base"`
 	Exploited      bool       `json:"is_kev"`
 	EPSS           []EPSS     `json:"epss"`
 	NVD            []Score    `json:"nvd_data"`

@@ -138,14 +138,14 @@ func EvaluationOf(e report.Evaluation, p policy.Policy, db report.Database, deta
 		out.MappedBy = &m
 	}
 	if detail {
-		out.Details = &EvaluationDetails{Policy: wholePolicy(p), Action: e.PolicyAction, Findings: filled(e.Findings)}
+		out.Details = &EvaluationDetails{Policy: WholePolicy(p), Action: e.PolicyAction, Findings: filled(e.Findings)}
 	}
 	return out
 }
 
-// wholePolicy is the policy with empty lists where the API requires lists; the
+// WholePolicy is the policy with empty lists where the API requires lists; the
 // one given is left as it is.
-func wholePolicy(p policy.Policy) policy.Policy {
+func WholePolicy(p policy.Policy) policy.Policy {
 	p.RuleSets = each(p.RuleSets, func(s policy.RuleSet) policy.RuleSet {
 		s.Rules = each(s.Rules, func(r policy.Rule) policy.Rule {
 			r.Params = filled(r.Params)

@@ -2,9 +2,10 @@ package wire
 
 // GateSpec describes a gate of policies: GET /system/policy-spec.
 type GateSpec struct {
-	Name         string        `json:"gate"`
+	Name         string        `json:"name"`
 	Description  string        `json:"description"`
-	State        string        `json:"state"` // active, deprecated, eol
+	Artifact     string        `json:"supported_artifact_type"` // image
+	State        string        `json:"state"`                   // active, deprecated, eol
 	SupersededBy *string       `json:"superseded_by"`
 	Triggers     []TriggerSpec `json:"triggers"`
 }
@@ -20,11 +21,11 @@ type TriggerSpec struct {
 
 // ParameterSpec describes what a trigger is told.
 type ParameterSpec struct {
-	Name         string  `json:"name"`
-	Description  string  `json:"description"`
-	Example      *string `json:"example"`
-	Required     bool    `json:"is_required"`
-	State        string  `json:"state"`
-	SupersededBy *string `json:"superseded_by"`
-	Validator    any     `json:"validator"`
+	Name         string         `json:"name"`
+	Description  string         `json:"description"`
+	Example      *string        `json:"example"`
+	Required     bool           `json:"required"`
+	State        string         `json:"state"`
+	SupersededBy *string        `json:"superseded_by"`
+	Validator    map[string]any `json:"validator"` // how its text is read
 }

@@ -33,7 +33,7 @@ func Functions(e *env.Env, db *vulns.Database) (importserver.Functions, error) {
 	s := server{images: images, options: o, env: e}
 	return importserver.Functions{
 		Resolve: s.resolve, Analyze: s.analyze, Match: db.Match, Evaluate: s.evaluate,
-		CheckPolicy: policy.Check, DefaultPolicy: policy.Default(),
+		CheckPolicy: policy.Check, DefaultPolicy: policy.Default(), PolicySpec: policySpec(),
 		Encode: sbom.Encode, SBOMFormats: sbom.Formats(),
 		Ping: s.ping, Tags: s.tags,
 		Database: db,

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 
@@ -32,7 +31,7 @@ func ReadPolicy(in io.Reader, path string) (rules.Policy, error) {
 	if err != nil {
 		return p, fault.New(fault.Invalid, "read policy %s: %w", name, err)
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
+	if p, err = rules.Read(data); err != nil {
 		return p, fault.New(fault.Invalid, "read policy %s: %w", name, err).
 			WithHint("a policy is JSON; tidepole policy get ID -o json-raw shows one")
 	}
