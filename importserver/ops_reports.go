@@ -20,6 +20,8 @@ var reportsOps = map[string]operation{
 	"update_policy":                       putPolicy,
 	"delete_policy":                       deletePolicy,
 	"describe_policy":                     getPolicySpec,
+	"stateless_scan":                      postScan,
+	"vulnerability_scan_sbom":             postVulnerabilityScan,
 }
 
 // reportsPending are those that are yet to be built.
@@ -29,8 +31,6 @@ var reportsPending = []string{
 	"get_image_openvex",
 	"get_image_cyclonedx_json",
 	"get_image_cyclonedx_xml",
-	"stateless_scan",
-	"vulnerability_scan_sbom",
 }
 
 func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
