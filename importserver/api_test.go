@@ -114,13 +114,13 @@ func TestOddRequests(t *testing.T) {
 		"delete unknown":      {"DELETE", wire.Path(wire.RouteImage, digestOf(5)), 404},
 		"delete none":         {"DELETE", wire.RouteImages, 400},
 		"delete no digest":    {"DELETE", wire.RouteImages + "?image_digests=x", 400},
-		"unknown content":     {"GET", of(wire.RouteContent, "malware"), 404},
+		"unknown content":     {"GET", of(wire.RouteContent, "word"), 404},
 		"content of searches": {"GET", of(wire.RouteContent, "secret_search"), 404},
 		"no content search":   {"GET", of(wire.RouteContentSearch), 404},
 		"unknown metadata":    {"GET", of(wire.RouteMetadata, "../x"), 404},
 		"no parent manifest":  {"GET", of(wire.RouteMetadata, "parent_manifest"), 404},
 		"unknown SBOM":        {"GET", of(wire.RouteSBOM, "word"), 404},
-		"unknown vuln type":   {"GET", of(wire.RouteVuln, "most"), 404},
+		"unknown vuln type":   {"GET", of(wire.RouteVuln, "most"), 400},
 		"not a boolean":       {"GET", of(wire.RouteVuln, "all") + "?vendor_only=maybe", 400},
 		"check without tag":   {"GET", of(wire.RouteCheck), 400},
 		"unknown status":      {"GET", wire.RouteImages + "?analysis_status=done", 400},
@@ -135,8 +135,8 @@ func TestOddRequests(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	large := strings.Repeat(" ", 100<<10)
-	if e := r.refused("POST", wire.RouteOperations, large, nil); e.Code != 413 {
+	large := strings.Repeat(" ", 25<<20)
+	if e := r.refused("POST", wire.RouteImages, large, nil); e.Code != 400 || e.Type != "too_large" {
 		t.Errorf("a large body: %+v", e)
 	}
 }

@@ -144,7 +144,7 @@ func (r *running) readBack(digest string) {
 		"dockerfile":      {get(wire.RouteMetadata, "dockerfile"), b64("FROM scratch\n")},
 		"history":         {get(wire.RouteMetadata, "docker_history"), b64(`[{"created_by":"CMD sh"}]`)},
 		"native SBOM":     {get(wire.RouteSBOM, "native-json"), strings.TrimSpace(document)},
-		"SPDX":            {get(wire.RouteSBOM, "spdx-json"), fmt.Sprintf("spdx-json of %d bytes", len(document))},
+		"SPDX":            {get(wire.RouteSBOM, "spdx-json"), fmt.Sprintf(`{"text":"spdx-json of %d bytes"}`, len(document))},
 		"vulnerabilities": {get(wire.RouteVuln, "all"), `"vuln":"CVE-1 by sha256:one","severity":"High","fix":"3.0.2-1"`},
 		"database":        {get(wire.RouteVuln, "os"), `"database":{"present":true,"digest":"sha256:one","source":"one.tar"}`},
 		"none of non-os":  {get(wire.RouteVuln, "non-os"), `"vulnerabilities":[]`},
@@ -307,7 +307,7 @@ func TestFinaliseRefuses(t *testing.T) {
 		"system annotation":      {finaliseBody(t, op.UUID, change(func(b *bundle.Bundle) { b.Annotations = map[string]string{"anchore.system/x": "1"} }), contents), 400, "server's own"},
 		"no source":              {`{}`, 400, "neither a tag"},
 		"not JSON":               {`{"source":`, 400, "not the JSON"},
-		"wrong type":             {`{"source":3}`, 400, "not the JSON"},
+		"wrong type":             {`{"source":3}`, 400, "/source: value must be an object"},
 		"something after it":     {`{} {}`, 400, "after its end"},
 	} {
 		e := r.refused("POST", wire.RouteImages, test.body, nil)

@@ -149,7 +149,7 @@ func (e *engine) functions() importserver.Functions {
 		DefaultPolicy: testPolicy("default"),
 		Encode: func(_ context.Context, format string, r io.Reader, w io.Writer) error {
 			n, err := io.Copy(io.Discard, r)
-			fmt.Fprintf(w, "%s of %d bytes", format, n)
+			fmt.Fprintf(w, `{"text":"%s of %d bytes"}`, format, n)
 			return err
 		},
 		SBOMFormats: []string{"spdx-json", "table"},

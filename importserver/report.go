@@ -31,7 +31,7 @@ func (a *Account) Vulnerabilities(ctx context.Context, digest string, f wire.Vul
 		f.Type = "all"
 	case "all", "os", "non-os":
 	default:
-		return wire.Vulnerabilities{}, fault.New(fault.NotFound, "there is no vulnerability type %.100q; have all, os, non-os", f.Type)
+		return wire.Vulnerabilities{}, fault.New(fault.Invalid, "there is no vulnerability type %.100q; have all, os, non-os", f.Type)
 	}
 	i, err := a.analyzed(ctx, digest)
 	if err != nil {

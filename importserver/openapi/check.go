@@ -96,8 +96,8 @@ func parameter(p *openapi3.Parameter, raw []string) string {
 	} else {
 		value = scalar(schema, raw[0])
 	}
-	if err := schema.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.FailFast()); err != nil {
-		return reason(err)
+	if found := places(schema.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.MultiErrors())); len(found) > 0 {
+		return found[0].Message
 	}
 	return ""
 }
@@ -258,13 +258,32 @@ func places(err error) []Place {
 	return []Place{{"body", clip("/" + pointer), reason(err)}}
 }
 
-// reason is a schema's error without the schema and the value.
+// reason is a schema's error without the schema; of the value only a text that is
+// not one of those allowed is quoted.
 func reason(err error) string {
 	var s *openapi3.SchemaError
-	if errors.As(err, &s) {
-		return clip(s.Reason)
+	if !errors.As(err, &s) {
+		return clip(err.Error())
 	}
-	return clip(err.Error())
+	text, ok := s.Value.(string)
+	switch {
+	case ok && s.SchemaField == "enum":
+		return fmt.Sprintf("%.*q is none of %s", maxQuote, text, allowed(s.Schema.Enum))
+	case ok && s.SchemaField == "pattern":
+		return fmt.Sprintf("%.*q does not match %s", maxQuote, text, s.Schema.Pattern)
+	}
+	return clip(s.Reason)
+}
+
+// allowed are the values of an enumeration.
+func allowed(values []any) string {
+	var all []string
+	for _, v := range values {
+		if v != nil {
+			all = append(all, fmt.Sprint(v))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func clip(s string) string {
