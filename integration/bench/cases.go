@@ -51,7 +51,7 @@ func (b *bench) cases(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		b.compare(i)
+		b.compare(ctx, i)
 	}
 	return b.secretCases(ctx, images)
 }

@@ -142,6 +142,27 @@ type difference struct {
 	Section        string
 	Syft, Tidepole int // elements
 	Missing, More  []string
+	Unsteady       []string `json:",omitempty"` // in some of syft's own answers, and not in others
+}
+
+// settle takes from what differs all that differs between syft's own answers,
+// too: peer is what it said of the same image at another time.
+func (d *difference) settle(peer sections) {
+	unsteady := func(lines []string, there bool) (left []string) {
+		for _, line := range lines {
+			if peer[d.Section][line] == there {
+				d.Unsteady = append(d.Unsteady, line)
+			} else {
+				left = append(left, line)
+			}
+		}
+		return left
+	}
+	d.Missing, d.More = unsteady(d.Missing, false), unsteady(d.More, true)
+}
+
+func unequal(list []difference) bool {
+	return slices.ContainsFunc(list, func(d difference) bool { return len(d.Missing)+len(d.More) > 0 })
 }
 
 func compare(peer, own sections) []difference {

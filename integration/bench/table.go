@@ -126,14 +126,17 @@ func (r Results) peerOn(s *Secrets) string {
 func (r Results) equal() []row {
 	var rows []row
 	for _, c := range r.Comparisons {
-		missing, more, parts := 0, 0, []string{}
+		missing, more, unsteady, parts := 0, 0, 0, []string{}
 		for _, d := range c.Differences {
-			missing, more = missing+len(d.Missing), more+len(d.More)
+			missing, more, unsteady = missing+len(d.Missing), more+len(d.More), unsteady+len(d.Unsteady)
 			parts = append(parts, fmt.Sprintf("%d %s", d.Syft, d.Section))
 		}
 		value := "equal"
 		if missing+more > 0 {
 			value = fmt.Sprintf("%d missing, %d more", missing, more)
+		}
+		if unsteady > 0 {
+			value += fmt.Sprintf(", but for %d in which syft's own runs differ", unsteady)
 		}
 		rows = append(rows, row{"answer equal to syft's: " + c.Image, value, "equal", strings.Join(parts, ", "), met(float64(missing+more), 0.5)})
 	}

@@ -103,3 +103,28 @@ func TestComparisonNamesWhatDiffers(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestWhatSyftItselfIsUnsureOfIsToldApart(t *testing.T) {
+	peer := sections{packages: {"kept": true, "gone": true}, relationships: {"a contains b": true, "a evident-by f": true}}
+	own := sections{packages: {"kept": true}, relationships: {"a contains c": true, "never": true}}
+	again := sections{packages: {"kept": true, "gone": true}, relationships: {"a contains c": true, "a evident-by f": true}}
+	list := compare(peer, own)
+	for n := range list {
+		list[n].settle(again)
+	}
+	want := []difference{
+		{Section: packages, Syft: 2, Tidepole: 1, Missing: []string{"gone"}},
+		{Section: relationships, Syft: 2, Tidepole: 2, Missing: []string{"a evident-by f"}, More: []string{"never"}, Unsteady: []string{"a contains b", "a contains c"}},
+		{Section: fileMetadata}, {Section: executables},
+	}
+	if diff := cmp.Diff(want, list); diff != "" {
+		t.Error(diff)
+	}
+	if !unequal(list) {
+		t.Error("what is missing is no difference")
+	}
+	rows := Results{Comparisons: []Comparison{{"one", []difference{{Section: packages, Unsteady: []string{"x"}}}}, {"two", list}}}.equal()
+	if rows[0].Met != "yes" || !strings.Contains(rows[0].Value, "syft's own runs differ") || rows[1].Met != "no" {
+		t.Errorf("%+v", rows)
+	}
+}
