@@ -3,6 +3,7 @@ package importserver
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
@@ -14,8 +15,9 @@ import (
 // its head, of which servers take 64 KiB.
 const maxDeleted = 500
 
-// DeleteImages deletes images with all that hangs on them, at once. One that is
-// being analysed is deleted with force only.
+// DeleteImages deletes images with all that hangs on them, at once. With force only
+// it deletes one that is being analysed, and one that a tag means now to which there
+// is an active subscription; force makes those subscriptions inactive.
 func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
 	if len(digests) == 0 || len(digests) > maxDeleted {
 		return nil, fault.New(fault.Invalid, "delete images: image_digests must name 1 to %d images", maxDeleted)
@@ -55,6 +57,47 @@ func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force
 		d.Status, d.Detail = "delete_failed", "the image is being analysed; delete it with force, or once that has ended"
 		return d, nil
 	}
+	tags, err := a.watched(ctx, tx, i)
+	if err != nil {
+		return d, err
+	}
+	if len(tags) > 0 && !force {
+		d.Status = "delete_failed"
+		d.Detail = fmt.Sprintf("%s means this image, and there is an active subscription to it; delete it with force, or make the subscription inactive", nameOf(tags[0]).FullTag())
+		return d, nil
+	}
+	for _, t := range tags {
+		if err := a.unsubscribe(ctx, tx, t); err != nil {
+			return d, err
+		}
+	}
 	d.Status, d.Detail = wire.Deleting, ""
 	return d, tx.DeleteImage(ctx, i.ID)
+}
+
+// watched are the tags that mean an image now, and to which there is an active
+// subscription.
+func (a *Account) watched(ctx context.Context, tx *store.Tx, i store.Image) ([]store.Tag, error) {
+	tags, err := tx.Tags(ctx, i.ID)
+	if err != nil {
+		return nil, err
+	}
+	var list []store.Tag
+	for _, t := range tags {
+		newest, err := tx.Newest(ctx, a.name, t.Registry, t.Repository, t.Tag)
+		if err != nil {
+			return nil, err
+		}
+		if newest.Image != i.ID {
+			continue
+		}
+		active, err := a.subscribed(ctx, tx, t)
+		if err != nil {
+			return nil, err
+		}
+		if active {
+			list = append(list, t)
+		}
+	}
+	return list, nil
 }

@@ -106,19 +106,24 @@ func getVulnerabilityTypes(a *Account, w http.ResponseWriter, r *http.Request) e
 }
 
 func getVulnerabilities(a *Account, w http.ResponseWriter, r *http.Request) error {
+	f, err := vulnerabilityFilter(r)
+	if err != nil {
+		return err
+	}
+	v, err := a.Vulnerabilities(r.Context(), r.PathValue("image_digest"), f)
+	return give(w, v, err)
+}
+
+func vulnerabilityFilter(r *http.Request) (wire.VulnerabilityFilter, error) {
 	f, err := flags(r, "include_vuln_description", "force_refresh")
 	if err != nil {
-		return err
+		return wire.VulnerabilityFilter{}, err
 	}
 	vendor, err := yes(r, "vendor_only", true)
-	if err != nil {
-		return err
-	}
-	v, err := a.Vulnerabilities(r.Context(), r.PathValue("image_digest"), wire.VulnerabilityFilter{
+	return wire.VulnerabilityFilter{
 		Type: r.PathValue("vuln_type"), VendorOnly: vendor,
 		Descriptions: f["include_vuln_description"], Refresh: f["force_refresh"],
-	})
-	return give(w, v, err)
+	}, err
 }
 
 func getCheck(a *Account, w http.ResponseWriter, r *http.Request) error {

@@ -22,16 +22,16 @@ var reportsOps = map[string]operation{
 	"describe_policy":                     getPolicySpec,
 	"stateless_scan":                      postScan,
 	"vulnerability_scan_sbom":             postVulnerabilityScan,
+
+	"get_image_vulnerabilities_by_digest_cyclonedx_json": vulnerabilitiesIn("cyclonedx-json"),
+	"get_image_vulnerabilities_by_digest_cyclonedx_xml":  vulnerabilitiesIn("cyclonedx-xml"),
+	"get_image_openvex":        vexIn("openvex"),
+	"get_image_cyclonedx_json": vexIn("cyclonedx-json"),
+	"get_image_cyclonedx_xml":  vexIn("cyclonedx-xml"),
 }
 
 // reportsPending are those that are yet to be built.
-var reportsPending = []string{
-	"get_image_vulnerabilities_by_digest_cyclonedx_json",
-	"get_image_vulnerabilities_by_digest_cyclonedx_xml",
-	"get_image_openvex",
-	"get_image_cyclonedx_json",
-	"get_image_cyclonedx_xml",
-}
+var reportsPending = []string{}
 
 func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
 	detail, err := yes(r, "detail", false)

@@ -26,27 +26,30 @@ var vulnerabilityTypes = []string{"all", "non-os", "os"}
 
 // Vulnerabilities are those of an image's packages, as they were matched last.
 func (a *Account) Vulnerabilities(ctx context.Context, digest string, f wire.VulnerabilityFilter) (wire.Vulnerabilities, error) {
-	switch f.Type {
-	case "":
-		f.Type = "all"
-	case "all", "os", "non-os":
-	default:
-		return wire.Vulnerabilities{}, fault.New(fault.Invalid, "there is no vulnerability type %.100q; have all, os, non-os", f.Type)
-	}
-	i, err := a.analyzed(ctx, digest)
-	if err != nil {
-		return wire.Vulnerabilities{}, err
-	}
-	if f.Refresh {
-		if err := a.server.rematch(ctx, i); err != nil {
-			return wire.Vulnerabilities{}, err
-		}
-	}
-	r, err := a.server.store.View().Report(ctx, i.ID)
+	_, r, err := a.matched(ctx, digest, f)
 	if err != nil {
 		return wire.Vulnerabilities{}, err
 	}
 	return wire.VulnerabilitiesOf(digest, r.Matches, f), nil
+}
+
+// matched is an analysed image and what was matched to it last, or now where a
+// filter asks for that.
+func (a *Account) matched(ctx context.Context, digest string, f wire.VulnerabilityFilter) (store.Image, store.Report, error) {
+	if f.Type != "" && !slices.Contains(vulnerabilityTypes, f.Type) {
+		return store.Image{}, store.Report{}, fault.New(fault.Invalid, "there is no vulnerability type %.100q; have all, os, non-os", f.Type)
+	}
+	i, err := a.analyzed(ctx, digest)
+	if err != nil {
+		return i, store.Report{}, err
+	}
+	if f.Refresh {
+		if err := a.server.rematch(ctx, i); err != nil {
+			return i, store.Report{}, err
+		}
+	}
+	r, err := a.server.store.View().Report(ctx, i.ID)
+	return i, r, err
 }
 
 // rematch matches an image's packages anew, if nobody does so anyway meanwhile.

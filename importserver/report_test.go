@@ -239,8 +239,15 @@ func TestDeletedEvidenceIsRemoved(t *testing.T) {
 	if n := r.blobs(); n != 7 { // six parts, of which five are shared
 		t.Errorf("%d blobs of two images, want 7", n)
 	}
-	if _, err := r.DeleteImages(t.Context(), []string{one.Digest}, false); err != nil {
-		t.Fatal(err)
+	list, err := r.DeleteImages(t.Context(), []string{one.Digest}, false)
+	if err != nil || list[0].Status != "delete_failed" || !strings.Contains(list[0].Detail, "docker.io/a:1 means this image") {
+		t.Fatalf("an image that a watched tag means: %+v, %v", list, err)
+	}
+	if list, err = r.DeleteImages(t.Context(), []string{one.Digest}, true); err != nil || list[0].Status != wire.Deleting {
+		t.Fatalf("with force: %+v, %v", list, err)
+	}
+	if left, err := r.Subscriptions(t.Context(), "docker.io/a:1", wire.SubscribeAnalysis); err != nil || len(left) != 1 || left[0].Active {
+		t.Errorf("subscriptions to the tag: %+v, %v", left, err)
 	}
 	if err := r.server.Tidy(t.Context()); err != nil {
 		t.Fatal(err)

@@ -30,6 +30,7 @@ var confined = []struct {
 	{"github.com/containerd", []string{"analysis"}},
 	{"github.com/spf13/cobra", []string{"cmd"}},
 	{"github.com/getkin/kin-openapi", []string{"importserver"}},
+	{"github.com/CycloneDX/cyclonedx-go", []string{"formats"}},
 	{"github.com/spf13/viper", []string{"cmd"}},
 	{"github.com/glebarez/go-sqlite", []string{"importserver", "analysis"}},
 	{"modernc.org/sqlite", nil}, // a second driver of one name panics at start

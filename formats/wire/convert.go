@@ -33,17 +33,26 @@ func VulnerabilitiesOf(digest string, m report.Matches, f VulnerabilityFilter) V
 		Digest: digest, Type: cmp.Or(f.Type, "all"), Items: []Vulnerability{},
 		Database: m.Database, Notes: m.Notes,
 	}
-	for _, found := range m.Vulnerabilities {
-		_, os := PackageType(found.Package.Type)
-		if (f.Type == "os" && !os) || (f.Type == "non-os" && os) {
-			continue
-		}
-		if f.VendorOnly && willNotFix(found) {
-			continue
-		}
+	for _, found := range Chosen(m.Vulnerabilities, f) {
 		v.Items = append(v.Items, vulnerabilityOf(found, f.Descriptions))
 	}
 	return v
+}
+
+// Chosen are the vulnerabilities that a filter lets pass.
+func Chosen(all []report.Vulnerability, f VulnerabilityFilter) []report.Vulnerability {
+	var chosen []report.Vulnerability
+	for _, v := range all {
+		_, os := PackageType(v.Package.Type)
+		if f.Type == "os" && !os || f.Type == "non-os" && os || f.VendorOnly && willNotFix(v) {
+			continue
+		}
+		if !f.Descriptions {
+			v.Description = ""
+		}
+		chosen = append(chosen, v)
+	}
+	return chosen
 }
 
 func willNotFix(v report.Vulnerability) bool { return v.FixState == "wont-fix" }
