@@ -17,6 +17,7 @@ import (
 type Account struct {
 	server *Server
 	name   string
+	by     *principal // who acts; nil for the server itself
 }
 
 // Account is the server as the account of that name sees it.

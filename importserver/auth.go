@@ -2,37 +2,205 @@ package importserver
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
-	"time"
+	"strings"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/access"
+	"github.com/tidepole/tidepole/importserver/openapi"
+	"github.com/tidepole/tidepole/importserver/store"
 )
 
-// signIn is the account that a request acts for. There is one user, admin, of the
-// account of the same name.
+// errDenied is the one answer to whoever cannot sign in, for whatever reason.
+var errDenied = fault.New(fault.Denied, "Unauthorized")
+
+// signIn is the account that a request acts for, and who does so: a password, an
+// API key as the password of wire.KeyUser, or a token.
 func (s *Server) signIn(r *http.Request) (*Account, error) {
-	user, plain, ok := r.BasicAuth()
-	if !ok {
-		return nil, fault.New(fault.Denied, "Unauthorized")
+	p, err := s.authenticate(r)
+	if err != nil {
+		return nil, err
 	}
-	right := s.admin.is(plain) // first, so that both take as long
-	if !right || user != Admin {
-		pause(r.Context(), s.options.LoginDelay)
-		return nil, fault.New(fault.Denied, "Unauthorized")
-	}
-	if name := r.Header.Get(wire.AccountHeader); name != "" && name != Admin {
-		return nil, fault.New(fault.NotFound, "there is no account %.100q", name)
-	}
-	return s.Account(Admin), nil
+	return s.as(r.Context(), p, r.Header.Get(wire.AccountHeader))
 }
 
-// pause makes guessing slow.
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
+func (s *Server) authenticate(r *http.Request) (principal, error) {
+	ctx := r.Context()
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "bearer") {
+		p, _, err := s.byToken(ctx, strings.TrimSpace(token), accessToken)
+		return p, s.slowly(ctx, err)
 	}
+	user, plain, ok := r.BasicAuth()
+	switch {
+	case !ok:
+		return principal{}, errDenied
+	case user == wire.KeyUser:
+		p, err := s.byKey(ctx, plain)
+		return p, s.slowly(ctx, err)
+	}
+	p, _, err := s.byPassword(ctx, user, plain, peerOf(r))
+	return p, err
+}
+
+// slowly lets whoever was denied wait.
+func (s *Server) slowly(ctx context.Context, err error) error {
+	if err == errDenied {
+		_ = access.Pause(ctx, s.options.LoginDelay)
+	}
+	return err
+}
+
+// peerOf is the host that a request came from.
+func peerOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// maxPassword is the longest password, in bytes: longer ones would cost a hash.
+const maxPassword = 128
+
+// byPassword recognises a user by his password. Whether there is such a user makes
+// no difference to what is done, and to how long it takes.
+func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (principal, store.User, error) {
+	u, err := s.store.View().User(ctx, name)
+	known := err == nil
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return principal{}, u, err
+	}
+	if known && s.memory.Knows(name, plain, u.Epoch) {
+		p, err := s.principal(ctx, u, "password")
+		return p, u, err
+	}
+	attempt := name + "\x00" + peer
+	if err := s.throttle.Enter(ctx, attempt); errors.Is(err, access.ErrBusy) {
+		return principal{}, u, fault.New(fault.Unavailable, "%w", err).WithDetail("status", http.StatusTooManyRequests).
+			WithHint("wait a few seconds, and correct the password")
+	} else if err != nil {
+		return principal{}, u, err
+	}
+	right, err := s.isPassword(ctx, u, plain)
+	if err != nil {
+		return principal{}, u, err
+	}
+	p, err := principal{}, error(errDenied)
+	if right && known {
+		p, err = s.principal(ctx, u, "password")
+	}
+	if err == errDenied {
+		s.throttle.Failed(attempt)
+		return p, u, s.slowly(ctx, err)
+	}
+	if err == nil {
+		s.throttle.Succeeded(attempt)
+		s.memory.Keep(name, plain, u.Epoch)
+	}
+	return p, u, err
+}
+
+// isPassword compares: the user admin's password is not among the rows.
+func (s *Server) isPassword(ctx context.Context, u store.User, plain string) (bool, error) {
+	if u.Name == Admin {
+		return s.admin.is(plain), nil
+	}
+	if len(plain) > maxPassword {
+		plain = ""
+	}
+	return access.Is(ctx, plain, u.Password)
+}
+
+// byKey recognises a user by his API key.
+func (s *Server) byKey(ctx context.Context, key string) (principal, error) {
+	k, err := s.store.View().KeyByID(ctx, access.KeyID(key))
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return principal{}, err
+	}
+	if !access.HasDigest(key, k.Digest) || k.Revoked || !k.ExpiresAt.After(s.now()) {
+		return principal{}, errDenied
+	}
+	u, err := s.store.View().User(ctx, k.User)
+	if err != nil {
+		return principal{}, noneIsDenied(err)
+	}
+	return s.principal(ctx, u, "api-key")
+}
+
+// byToken recognises a user by a token that he was handed out.
+func (s *Server) byToken(ctx context.Context, token, kind string) (principal, store.User, error) {
+	k, err := s.store.View().Token(ctx, access.Digest(token))
+	if err != nil {
+		return principal{}, store.User{}, noneIsDenied(err)
+	}
+	u, err := s.store.View().User(ctx, k.User)
+	if err != nil {
+		return principal{}, u, noneIsDenied(err)
+	}
+	if k.Kind != kind || k.Epoch != u.Epoch || !k.ExpiresAt.After(s.now()) {
+		return principal{}, u, errDenied
+	}
+	p, err := s.principal(ctx, u, "token")
+	return p, u, err
+}
+
+func noneIsDenied(err error) error {
+	if errors.Is(err, store.ErrNone) {
+		return errDenied
+	}
+	return err
+}
+
+// principal is a user who has shown that he is himself, if his account is enabled.
+func (s *Server) principal(ctx context.Context, u store.User, via string) (principal, error) {
+	home, err := s.store.View().Account(ctx, u.Account)
+	if err != nil {
+		return principal{}, noneIsDenied(err)
+	}
+	if home.State != wire.AccountEnabled {
+		return principal{}, errDenied
+	}
+	return principal{user: u.Name, home: u.Account, system: u.Account == Admin, via: via}, nil
+}
+
+// as is the server as a user sees it who acts for an account: his own, if none is
+// named. Users of the admin account act for any; others where they have a role, and
+// are told the same of an account that there is not.
+func (s *Server) as(ctx context.Context, p principal, name string) (*Account, error) {
+	if name == "" {
+		name = p.home
+	}
+	if p.system {
+		p.role = openapi.Admin
+		if _, err := s.store.View().Account(ctx, name); err != nil {
+			return nil, noAccount(err, name)
+		}
+		return &Account{server: s, name: name, by: &p}, nil
+	}
+	members, err := s.store.View().Members(ctx, p.user, name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := s.store.View().Account(ctx, name)
+	if err != nil && !errors.Is(err, store.ErrNone) {
+		return nil, err
+	}
+	switch {
+	case len(members) == 1 && a.State == wire.AccountEnabled:
+		p.role = members[0].Role
+	case name != p.home:
+		return nil, fault.New(fault.Forbidden, "%s may not act for the account %.100q", p.user, name)
+	}
+	return &Account{server: s, name: name, by: &p}, nil
+}
+
+// noAccount says that there is no account of a name.
+func noAccount(err error, name string) error {
+	if errors.Is(err, store.ErrNone) {
+		return fault.New(fault.NotFound, "there is no account %.100q", name)
+	}
+	return err
 }

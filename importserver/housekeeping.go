@@ -76,6 +76,9 @@ func (s *Server) Tidy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.dropAccounts(ctx); err != nil {
+		return err
+	}
 	if err := s.dropEvents(ctx); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/access"
 	"github.com/tidepole/tidepole/importserver/blobs"
 	"github.com/tidepole/tidepole/importserver/queue"
 	"github.com/tidepole/tidepole/importserver/secretbox"
@@ -29,11 +30,15 @@ type Server struct {
 	functions Functions
 	log       *slog.Logger
 
-	lock    *os.File
-	store   *store.Store
-	blobs   *blobs.Store
-	queue   *queue.Queue
-	admin   password
+	lock  *os.File
+	store *store.Store
+	blobs *blobs.Store
+	queue *queue.Queue
+	admin password // of the user admin
+
+	memory   access.Memory
+	throttle access.Throttle
+
 	metrics *metrics
 	secrets *secretbox.Box // seals the passwords of registries
 
@@ -52,7 +57,8 @@ func Open(ctx context.Context, o Options, f Functions) (*Server, error) {
 	}
 	s := &Server{
 		options: o, functions: f, log: o.Log,
-		heavy: make(chan struct{}, o.Workers), tidy: make(chan struct{}, 1),
+		throttle: access.Throttle{Delay: o.LoginDelay},
+		heavy:    make(chan struct{}, o.Workers), tidy: make(chan struct{}, 1),
 	}
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -135,7 +141,7 @@ func (s *Server) resume(ctx context.Context) error {
 	if n > 0 {
 		s.noteService(ctx, wire.EventServiceOrphaned, "the server had been stopped at work, which was put back into the queue", map[string]any{"images": n})
 	}
-	return s.introduce(ctx, Admin)
+	return s.introduceAdmin(ctx)
 }
 
 // Run works off the queue and keeps house until ctx ends. Then it claims nothing
