@@ -1,10 +1,82 @@
 package importserver
 
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/wire"
+)
+
 // queryOps are the operations of questions over all images.
-var queryOps = map[string]operation{}
+var queryOps = map[string]operation{
+	"query_images_by_package":       queryByPackage,
+	"query_images_by_vulnerability": queryByVulnerability,
+	"query_vulnerabilities":         queryVulnerabilities,
+}
 
 // queryPending are those that are yet to be built.
-var queryPending = []string{
-	"query_images_by_package",
-	"query_vulnerabilities",
+var queryPending = []string{}
+
+func queryByPackage(a *Account, w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	page, err := pageOf(q)
+	if err != nil {
+		return err
+	}
+	found, err := a.ImagesByPackage(r.Context(), wire.PackageFilter{
+		Name: q.Get("name"), Type: q.Get("package_type"), Version: q.Get("version"), PageRequest: page,
+	})
+	return give(w, found, err)
+}
+
+func queryByVulnerability(a *Account, w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	page, err := pageOf(q)
+	if err != nil {
+		return err
+	}
+	found, err := a.ImagesByVulnerability(r.Context(), wire.ByVulnerabilityFilter{
+		ID: q.Get("vulnerability_id"), Namespace: q.Get("namespace"), Package: q.Get("affected_package"),
+		Severity: q.Get("severity"), VendorOnly: flag(q, "vendor_only", true), PageRequest: page,
+	})
+	return give(w, found, err)
+}
+
+func queryVulnerabilities(a *Account, w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	page, err := pageOf(q)
+	if err != nil {
+		return err
+	}
+	found, err := a.KnownVulnerabilities(r.Context(), wire.KnownFilter{
+		IDs: listed(q, "id"), Package: q.Get("affected_package"), PackageVersion: q.Get("affected_package_version"),
+		Namespaces: listed(q, "namespace"), PageRequest: page,
+	})
+	return give(w, found, err)
+}
+
+// pageOf reads which page is asked for.
+func pageOf(q url.Values) (wire.PageRequest, error) {
+	page, err := queryInt(q, "page", 1)
+	if err != nil {
+		return wire.PageRequest{}, err
+	}
+	if page < 1 {
+		return wire.PageRequest{}, fault.New(fault.Invalid, "pages count from 1, and %d is none", page)
+	}
+	limit, err := queryInt(q, "limit", 0)
+	return wire.PageRequest{Page: page, Limit: limit}, err
+}
+
+// listed are the values of a query's list: separated by commas, or given one by one.
+func listed(q url.Values, name string) []string {
+	var all []string
+	for _, v := range strings.Split(strings.Join(q[name], ","), ",") {
+		if v = strings.TrimSpace(v); v != "" {
+			all = append(all, v)
+		}
+	}
+	return all
 }

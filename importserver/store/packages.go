@@ -59,17 +59,28 @@ func (t *Tx) link(ctx context.Context, image int64, hashes []string, ids map[str
 	if _, err := t.exec(ctx, `DELETE FROM image_packages WHERE image = $1`, image); err != nil {
 		return err
 	}
-	insert, err := t.q.PrepareContext(ctx, `INSERT INTO image_packages (image, package) VALUES ($1, $2)`)
+	account, err := t.owner(ctx, image)
+	if err != nil {
+		return err
+	}
+	insert, err := t.q.PrepareContext(ctx, `INSERT INTO image_packages (image, package, account) VALUES ($1, $2, $3)`)
 	if err != nil {
 		return err
 	}
 	defer insert.Close()
 	for _, h := range hashes {
-		if _, err := insert.ExecContext(ctx, image, ids[h]); err != nil {
+		if _, err := insert.ExecContext(ctx, image, ids[h], account); err != nil {
 			return fmt.Errorf("link packages: %w", err)
 		}
 	}
 	return nil
+}
+
+// owner is the account that has an image.
+func (t *Tx) owner(ctx context.Context, image int64) (string, error) {
+	var account string
+	err := t.one(ctx, `SELECT account FROM images WHERE id = $1`, []any{image}, []any{&account})
+	return account, err
 }
 
 // known are the row numbers of those hashes that a table has already.

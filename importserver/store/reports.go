@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/report"
@@ -80,6 +81,7 @@ func (t *Tx) vulnerabilities(ctx context.Context, all []report.Vulnerability, bo
 	if err != nil {
 		return nil, nil, err
 	}
+	known := maps.Clone(ids)
 	err = t.insertMissing(ctx, "vulnerabilities", `INSERT INTO vulnerabilities (id, hash, name, namespace, severity, fix_state, body)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id`, distinct, ids,
@@ -87,11 +89,26 @@ func (t *Tx) vulnerabilities(ctx context.Context, all []report.Vulnerability, bo
 			v := all[place[h]]
 			return []any{v.ID, v.Namespace, v.Severity, v.FixState, bodies[place[h]]}
 		})
-	return hashes, ids, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for h, id := range ids {
+		if _, ok := known[h]; ok {
+			continue
+		}
+		if err := t.nameVulnerability(ctx, id, all[place[h]]); err != nil {
+			return nil, nil, err
+		}
+	}
+	return hashes, ids, nil
 }
 
 func (t *Tx) insertMatches(ctx context.Context, image int64, all []report.Vulnerability, hashes []string, ids, packages map[string]int64) error {
-	insert, err := t.q.PrepareContext(ctx, `INSERT INTO matches (image, place, vulnerability, package, detail) VALUES ($1, $2, $3, $4, $5)`)
+	account, err := t.owner(ctx, image)
+	if err != nil {
+		return err
+	}
+	insert, err := t.q.PrepareContext(ctx, `INSERT INTO matches (image, place, vulnerability, package, detail, account) VALUES ($1, $2, $3, $4, $5, $6)`)
 	if err != nil {
 		return err
 	}
@@ -102,7 +119,7 @@ func (t *Tx) insertMatches(ctx context.Context, image int64, all []report.Vulner
 		if id, ok := packages[Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL}.Hash()]; ok {
 			pkg = id
 		}
-		if _, err := insert.ExecContext(ctx, image, i, ids[hashes[i]], pkg, asJSON(detail{p, v.Evidence})); err != nil {
+		if _, err := insert.ExecContext(ctx, image, i, ids[hashes[i]], pkg, asJSON(detail{p, v.Evidence}), account); err != nil {
 			return fmt.Errorf("write match %d: %w", i, err)
 		}
 	}

@@ -61,12 +61,17 @@ func (t *Tx) AccountTags(ctx context.Context, account string) (map[int64][]Tag, 
 func (t *Tx) tags(ctx context.Context, query string, arg any) ([]Tag, error) {
 	var all []Tag
 	err := t.each(ctx, query, []any{arg}, func(rows *sql.Rows) error {
-		var g Tag
-		var created, detected int64
-		err := rows.Scan(&g.Image, &g.Account, &g.Registry, &g.Repository, &g.Tag, &created, &detected)
-		g.CreatedAt, g.DetectedAt = fromMicros(created), fromMicros(detected)
+		g, err := scanTag(rows)
 		all = append(all, g)
 		return err
 	})
 	return all, err
+}
+
+func scanTag(row scanner) (Tag, error) {
+	var g Tag
+	var created, detected int64
+	err := row.Scan(&g.Image, &g.Account, &g.Registry, &g.Repository, &g.Tag, &created, &detected)
+	g.CreatedAt, g.DetectedAt = fromMicros(created), fromMicros(detected)
+	return g, err
 }
