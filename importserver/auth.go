@@ -79,7 +79,7 @@ func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (prin
 	}
 	attempt := name + "\x00" + peer
 	if err := s.throttle.Enter(ctx, attempt); errors.Is(err, access.ErrBusy) {
-		return principal{}, u, fault.New(fault.Unavailable, "%w", err).WithDetail("status", http.StatusTooManyRequests).
+		return principal{}, u, fault.New(fault.Unavailable, "%w", err).
 			WithHint("wait a few seconds, and correct the password")
 	} else if err != nil {
 		return principal{}, u, err

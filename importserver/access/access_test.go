@@ -1,0 +1,130 @@
+package access_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/importserver/access"
+)
+
+func TestHashRecognisesItsPasswordOnly(t *testing.T) {
+	hash, err := access.Hash(t.Context(), "right")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := access.Hash(t.Context(), "right")
+	if err != nil || other == hash {
+		t.Errorf("two hashes of one password are %s and %s, %v", hash, other, err)
+	}
+	for password, want := range map[string]bool{"right": true, "wrong": false, "": false, "Right": false} {
+		if got, err := access.Is(t.Context(), password, hash); got != want || err != nil {
+			t.Errorf("%q: %v, %v", password, got, err)
+		}
+	}
+	for _, password := range []string{"", "right"} {
+		if got, err := access.Is(t.Context(), password, ""); got || err != nil {
+			t.Errorf("nobody's password is %q: %v", password, err)
+		}
+	}
+}
+
+func TestHashThatCannotBeUsedIsRefused(t *testing.T) {
+	good, err := access.Hash(t.Context(), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, hash := range map[string]string{
+		"another function":      strings.Replace(good, "argon2id", "argon2i", 1),
+		"too much memory":       strings.Replace(good, "m=19456", "m=99999999", 1),
+		"too many passes":       strings.Replace(good, "t=2", "t=9999", 1),
+		"no lanes":              strings.Replace(good, "p=1", "p=0", 1),
+		"a salt that is none":   "$argon2id$v=19$m=19456,t=2,p=1$!$AAAAAAAAAAAAAAAAAAAAAA",
+		"a sum that is short":   "$argon2id$v=19$m=19456,t=2,p=1$AAAA$AAAA",
+		"something else":        "plain",
+		"parameters of no kind": "$argon2id$v=19$x$AAAA$AAAAAAAAAAAAAAAAAAAAAA",
+	} {
+		if ok, err := access.Is(t.Context(), "x", hash); ok || err == nil {
+			t.Errorf("%s: %v, %v", name, ok, err)
+		}
+	}
+}
+
+func FuzzIs(f *testing.F) {
+	f.Add("$argon2id$v=19$m=8,t=1,p=1$AAAA$AAAAAAAAAAAAAAAAAAAAAA")
+	f.Fuzz(func(t *testing.T, hash string) {
+		if strings.Contains(hash, "m=") && len(hash) > 60 {
+			t.Skip("large memory is slow")
+		}
+		_, _ = access.Is(t.Context(), "x", hash)
+	})
+}
+
+func TestKeysAndTokens(t *testing.T) {
+	key, id, digest := access.NewKey()
+	if access.KeyID(key) != id || !access.HasDigest(key, digest) || access.HasDigest(key+"0", digest) || strings.Contains(digest, key[21:]) {
+		t.Errorf("key %s of id %s and digest %s", key, id, digest)
+	}
+	for _, text := range []string{"", "tpk_", key[:len(key)-1], key + "0", strings.Replace(key, "tpk_", "tpx_", 1), strings.ReplaceAll(key, "_", "")} {
+		if got := access.KeyID(text); got != "" {
+			t.Errorf("%q has the id %q", text, got)
+		}
+	}
+	if a, _ := access.NewToken("x"); len(a) != 65 {
+		t.Errorf("token %s", a)
+	}
+}
+
+func TestThrottle(t *testing.T) {
+	th := access.Throttle{Delay: 10 * time.Millisecond}
+	if err := th.Enter(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	th.Failed("a")
+	th.Failed("a")
+	begun := time.Now()
+	if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) < 15*time.Millisecond {
+		t.Errorf("after two failures: %v after %v", err, time.Since(begun))
+	}
+	begun = time.Now()
+	if err := th.Enter(t.Context(), "b"); err != nil || time.Since(begun) > 5*time.Second {
+		t.Errorf("another name waits: %v", err)
+	}
+	slow := access.Throttle{Delay: time.Hour}
+	slow.Failed("a")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	for range 40 {
+		go func() { ended <- slow.Enter(ctx, "a") }()
+	}
+	for range 8 { // of 40, 32 wait
+		if err := <-ended; !errors.Is(err, access.ErrBusy) {
+			t.Errorf("one too many: %v", err)
+		}
+	}
+	cancel()
+	for range 32 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("one that waited: %v", err)
+		}
+	}
+	slow.Succeeded("a")
+	if err := slow.Enter(t.Context(), "a"); err != nil {
+		t.Errorf("after a success: %v", err)
+	}
+}
+
+func TestMemoryForgetsWithTheEpoch(t *testing.T) {
+	var m access.Memory
+	m.Keep("u", "p", 1)
+	for name, got := range map[string]bool{
+		"it": !m.Knows("u", "p", 1), "another epoch": m.Knows("u", "p", 2), "another password": m.Knows("u", "q", 1),
+		"another user": m.Knows("v", "p", 1), "the border moved": m.Knows("u\x00p", "", 1),
+	} {
+		if got {
+			t.Error(name)
+		}
+	}
+}

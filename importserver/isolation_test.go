@@ -1,0 +1,219 @@
+package importserver_test
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/openapi"
+)
+
+// rowsOf are the bytes of a server's rows.
+func rowsOf(t *testing.T, dir string) string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "tidepole.db*"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no rows in %s: %v", dir, err)
+	}
+	text := ""
+	for _, n := range names {
+		data, err := os.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text += string(data)
+	}
+	return text
+}
+
+// bodies are bodies that the operations take.
+var bodies = map[string]string{
+	"update_policy":        `{"active":true}`,
+	"update_subscription":  `{"active":false}`,
+	"update_registry":      `{"registry_name":"x"}`,
+	"update_account":       `{"email":"y@example.com"}`,
+	"update_account_state": `{"state":"disabled"}`,
+	"create_user":          `{"username":"user-new","password":"123456"}`,
+	"create_user_api_key":  `{"name":"new","expires_at":"2999-01-01T00:00:00Z"}`,
+	"patch_user_api_key":   `{"status":"revoked"}`,
+	"patch_api_key":        `{"status":"revoked"}`,
+
+	"create_user_credential": `{"type":"password","value":"123456"}`,
+	"import_image_packages":  `{"artifacts":[],"source":{},"distro":{}}`,
+}
+
+// fixed are parameters of paths that name nothing of an account's.
+var fixed = map[string]string{
+	"content_type": "npm", "metadata_type": "manifest", "vuln_type": "all", "role_name": "read-only",
+	"service_name": "apiext", "host_id": "host", "feed": "vulnerability_db",
+}
+
+// queries are what operations need in their queries.
+var queries = map[string]string{
+	"get_image_policy_check_by_digest": "?tag=one/a:1", "delete_user_credential": "?credential_type=password", "update_registry": "?validate=false",
+}
+
+var parameter = regexp.MustCompile(`\{([a-z_]+)\}`)
+
+// TestAccountsSeeNothingOfEachOther tries every operation of the API that names
+// something, as another account's user: what that account has is answered as what
+// nobody has.
+func TestAccountsSeeNothingOfEachOther(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	r.population("one", "two")
+	one, two := basic("user-one", userPassword), basic("user-two", userPassword)
+	for n, name := range []string{"one", "two"} {
+		b := newBundle(t, image{digest: digestOf(n + 1), tags: []string{name + "/a:1"}}) // the same parts: they share blobs
+		if _, err := r.server.Account(name).Import(t.Context(), b, wire.AddOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	post := func(path, body string, into any) {
+		t.Helper()
+		resp, text := r.request("POST", path, strings.NewReader(body), one)
+		if resp.StatusCode >= 300 {
+			t.Fatalf("%s: %d %s", path, resp.StatusCode, text)
+		}
+		if into != nil {
+			if err := json.Unmarshal([]byte(text), into); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var op wire.Operation
+	var part wire.Upload
+	post("/v2/imports/images", "{}", &op)
+	post("/v2/imports/images/"+op.UUID+"/packages", document, &part)
+	post("/v2/registries?validate=false", `{"registry":"r1.example","registry_user":"u","registry_pass":"p","registry_type":"docker_v2"}`, nil)
+	post("/v2/user/api-keys", `{"name":"key-one","expires_at":"2999-01-01T00:00:00Z"}`, nil)
+	p := testPolicy("policy-one")
+	if _, err := r.server.Account("one").AddPolicy(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	subscriptions, err := r.server.Account("one").Subscriptions(t.Context(), "", "")
+	if err != nil || len(subscriptions) == 0 {
+		t.Fatalf("subscriptions: %v, %v", subscriptions, err)
+	}
+	if _, err := r.server.Account("one").ActivatePolicy(t.Context(), "policy-one"); err != nil {
+		t.Fatal(err)
+	}
+	events, err := r.server.Account("one").Events(t.Context(), wire.EventFilter{})
+	if err != nil || len(events.Results) == 0 {
+		t.Fatalf("events: %+v, %v", events, err)
+	}
+	theirs := map[string]string{
+		"image_digest": digestOf(1), "policy_id": "policy-one", "registry": "r1.example", "subscription_id": subscriptions[0].ID,
+		"event_id": events.Results[0].ID, "operation_id": op.UUID, "account_name": "one", "username": "user-one", "key_name": "key-one",
+	}
+	nobodys := map[string]string{
+		"image_digest": digestOf(999), "policy_id": "policy-xxx", "registry": "rx.example", "subscription_id": "abcdef0123456789abcdef0123456789",
+		"event_id": "fedcba9876543210fedcba9876543210", "operation_id": "00000000-0000-4000-8000-000000000000", "account_name": "xxx", "username": "user-xxx", "key_name": "key-xxx",
+	}
+	d, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists, named := 0, 0
+	for _, o := range d.Operations() {
+		ours := o.Permission == openapi.Open || o.Permission == openapi.System // of nobody's, or not for two at all
+		path := func(values map[string]string) string {
+			return parameter.ReplaceAllStringFunc(o.Path, func(p string) string {
+				p = strings.Trim(p, "{}")
+				if fixed[p] != "" {
+					return fixed[p]
+				}
+				if values[p] == "" {
+					t.Fatalf("%s: nothing is known of the parameter %s", o.ID, p)
+				}
+				return url.PathEscape(values[p])
+			}) + queries[o.ID]
+		}
+		if of := parameter.FindAllStringSubmatch(o.Path, -1); len(of) == 0 || len(of) == 1 && fixed[of[0][1]] != "" {
+			if o.Method != "GET" || ours {
+				continue
+			}
+			lists++
+			_, text := r.request(o.Method, path(nil), nil, two)
+			for name, id := range theirs {
+				if name != "account_name" && strings.Contains(text, `"`+id+`"`) {
+					t.Errorf("%s tells of another account's %s: %s", o.ID, name, text)
+				}
+			}
+			continue
+		}
+		if o.Permission == openapi.System {
+			continue
+		}
+		named++
+		ask := func(values map[string]string) (int, string) {
+			body := bodies[o.ID]
+			resp, text := r.request(o.Method, path(values), strings.NewReader(body), two)
+			ids := slices.SortedFunc(maps.Values(values), func(a, b string) int { return len(b) - len(a) }) // some are parts of others
+			for _, id := range ids {
+				text = strings.ReplaceAll(text, id, "ID")
+			}
+			var e wire.Error
+			if json.Unmarshal([]byte(text), &e) == nil {
+				delete(e.Detail, "request_id")
+				text = toJSON(t, e)
+			}
+			return resp.StatusCode, text
+		}
+		code, text := ask(theirs)
+		otherCode, otherText := ask(nobodys)
+		if diff := cmp.Diff(otherText, text); diff != "" || code != otherCode {
+			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.ID, code, otherCode, diff)
+		}
+		if code != 404 && code != 501 {
+			t.Errorf("%s: %d for another account's: %s", o.ID, code, text)
+		}
+	}
+	if lists < 10 || named < 40 {
+		t.Errorf("%d lists and %d operations were tried", lists, named)
+	}
+	// The same questions are answered to the account itself.
+	for _, path := range []string{
+		"/v2/images/" + digestOf(1), "/v2/policies/policy-one", "/v2/registries/r1.example", "/v2/subscriptions/" + subscriptions[0].ID,
+		"/v2/events/" + events.Results[0].ID, "/v2/imports/images/" + op.UUID, "/v2/accounts/one", "/v2/accounts/one/users/user-one", "/v2/user/api-keys/key-one",
+	} {
+		if code := r.status("GET", path, "", one); code != 200 {
+			t.Errorf("%s of one's own: %d", path, code)
+		}
+	}
+	t.Run("acting for another account", func(t *testing.T) {
+		answers := map[string]string{}
+		for _, name := range []string{"one", "xxx"} {
+			e := r.refused("GET", wire.RouteImages, "", func(q *http.Request) { two(q); q.Header.Set(wire.AccountHeader, name) })
+			if e.Code != 403 {
+				t.Errorf("%s: %+v", name, e)
+			}
+			answers[name] = strings.ReplaceAll(e.Message, name, "NAME")
+		}
+		if answers["one"] != answers["xxx"] {
+			t.Errorf("%+v", answers)
+		}
+	})
+	t.Run("parts that another account uploaded", func(t *testing.T) {
+		var mine wire.Operation
+		_, text := r.request("POST", "/v2/imports/images", strings.NewReader("{}"), two)
+		if err := json.Unmarshal([]byte(text), &mine); err != nil {
+			t.Fatal(err)
+		}
+		b := newBundle(t, image{digest: digestOf(3), tags: []string{"two/b:1"}})
+		contents := map[string]string{"packages": part.Digest, "manifest": part.Digest, "image_config": part.Digest}
+		e := r.refused("POST", wire.RouteImages, finaliseBody(t, mine.UUID, b, contents), two)
+		if e.Code != 400 || !strings.Contains(e.Message, "digests not found") {
+			t.Errorf("%+v", e)
+		}
+	})
+}
