@@ -16,9 +16,10 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/openapi"
+	v1 "github.com/tidepole/tidepole/importserver/v1"
 )
 
-// Handler serves the API. The caller's http.Server should set ReadHeaderTimeout
+// Handler serves both versions of the API. The caller's http.Server should set ReadHeaderTimeout
 // and IdleTimeout, but neither ReadTimeout nor WriteTimeout: uploads and downloads
 // take as long as they take, and each is cut off when it stands still.
 func (s *Server) Handler() http.Handler {
@@ -33,7 +34,11 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("/", s.answer("/", nil, func(_ *Account, _ http.ResponseWriter, r *http.Request) error {
 		return s.lost(mux, r)
 	}))
-	return mux
+	both, err := v1.Handler(mux)
+	if err != nil {
+		panic(err) // the program's own descriptions: that they fit is tested
+	}
+	return both
 }
 
 // lost answers requests that no route takes.

@@ -126,7 +126,7 @@ func (o *Operation) body(data []byte) ([]Place, error) {
 		}
 		return nil, nil
 	}
-	value, err := strict(data)
+	value, err := Strict(data)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the request's body is not the JSON it should be: %s", err)
 	}
@@ -293,9 +293,9 @@ func clip(s string) string {
 	return strings.ToValidUTF8(s[:maxQuote], "") + "…"
 }
 
-// strict reads JSON that says each thing once: no key twice in an object, no depth
+// Strict reads JSON that says each thing once: no key twice in an object, no depth
 // beyond maxDepth, no invalid UTF-8, nothing after its end.
-func strict(data []byte) (any, error) {
+func Strict(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
 	}
