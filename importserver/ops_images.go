@@ -15,14 +15,14 @@ var imagesOps = map[string]operation{
 	"delete_images_async": deleteImages,
 	"get_image":           getImage,
 	"delete_image":        deleteImage,
+
+	"get_image_ancestors":  getAncestors,
+	"summary_image_tags":   summarizeTags,
+	"summary_image_counts": countImages,
 }
 
 // imagesPending are those that are yet to be built.
-var imagesPending = []string{
-	"get_image_ancestors",
-	"summary_image_tags",
-	"summary_image_counts",
-}
+var imagesPending = []string{}
 
 func postImage(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var req wire.ImageRequest

@@ -169,3 +169,61 @@ func SyftTypes(name string) []string {
 func InNamespace(namespace, asked string) bool {
 	return asked == "" || namespace == asked || strings.HasSuffix(namespace, ":"+asked)
 }
+
+// Ancestor is an image that another is built on.
+type Ancestor struct {
+	Digest       string   `json:"image_digest"`
+	ParentDigest string   `json:"parent_digest"`
+	Tags         []string `json:"tags"`   // in full, newest first
+	Layers       []string `json:"layers"` // diff ids, the lowest first
+	Marked       bool     `json:"user_marked_base"`
+	Chosen       bool     `json:"chosen_base_image"` // the one that base_digest=auto means
+}
+
+// TagFilter chooses tags of a summary. What is empty chooses all.
+type TagFilter struct {
+	Records                   []string // states of records: active (the default), deleting, all
+	Statuses                  []string // of the analysis; all is any
+	AnalyzedSince             time.Time
+	Registry, Repository, Tag string
+	Running                   bool   // only what an inventory of clusters has: there is none
+	Part                      string // of the full tag, or of the digest
+	OrderBy                   []string
+	Descending                []bool // by place in OrderBy
+	PageRequest
+}
+
+// TagSummaries is the answer of GET /summaries/image-tags.
+type TagSummaries struct {
+	Items []TagSummary `json:"items"`
+	Total int          `json:"total_rows"` // of all pages
+}
+
+// TagSummary is a tag in short. Times are seconds since 1970.
+type TagSummary struct {
+	Digest       string `json:"image_digest"`
+	ParentDigest string `json:"parent_digest"`
+	ImageID      string `json:"image_id"`
+	Status       string `json:"analysis_status"`
+	FullTag      string `json:"full_tag"`
+	CreatedAt    int64  `json:"created_at"`
+	AnalyzedAt   int64  `json:"analyzed_at,omitempty"` // absent before it was
+	DetectedAt   int64  `json:"tag_detected_at"`
+	RecordStatus string `json:"image_status"`
+}
+
+// CountFilter chooses what is counted.
+type CountFilter struct {
+	Records              []string
+	Registry, Repository string
+}
+
+// ImageCounts is the answer of GET /summaries/image-counts.
+type ImageCounts struct {
+	Tags      int `json:"tags"`
+	Images    int `json:"images"`
+	Analyzed  int `json:"analyzed"`
+	Analyzing int `json:"analyzing"`
+	Pending   int `json:"pending"`
+	Failed    int `json:"failed"`
+}

@@ -291,3 +291,134 @@ func (t *Tx) Affected(ctx context.Context, account string, vulnerabilities []int
 	})
 	return affected, err
 }
+
+// Tagged is a tag, and what is told in short of its image.
+type Tagged struct {
+	Tag
+	Digest       string
+	ParentDigest string
+	ImageID      string
+	Status       string
+	AnalyzedAt   time.Time
+}
+
+// TaggedQuery chooses tags. What is empty chooses all.
+type TaggedQuery struct {
+	Registry, Repository, Tag string
+	Statuses                  []string
+	AnalyzedSince             time.Time
+	Part                      string // of the full tag, or of the digest
+	Order                     []Order
+	Slice
+}
+
+// Order is what rows are ordered by.
+type Order struct {
+	By         string // one of Orders
+	Descending bool
+}
+
+// orders are what tags can be ordered by, and how that is called in SQL.
+var orders = map[string]string{
+	"image_digest": "i.digest", "parent_digest": "i.parent_digest", "image_id": "i.image_id",
+	"analysis_status": "i.status", "analyzed_at": "i.analyzed_at",
+	"created_at": "t.created_at", "tag_detected_at": "t.detected_at", "full_tag": fullTag,
+}
+
+// fullTag is a tag in one text.
+const fullTag = `t.registry || '/' || t.repository || ':' || t.tag`
+
+// Ordered tells whether tags can be ordered by something.
+func Ordered(by string) bool { return orders[by] != "" }
+
+func (q TaggedQuery) where(account string) (string, []any) {
+	text, args := []string{"t.account = $1", "t.tag <> ''"}, []any{account}
+	add := func(condition string, value any) {
+		args = append(args, value)
+		text = append(text, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(args))))
+	}
+	for _, c := range []struct{ column, value string }{{"t.registry", q.Registry}, {"t.repository", q.Repository}, {"t.tag", q.Tag}} {
+		if c.value != "" {
+			add(c.column+" = ?", c.value)
+		}
+	}
+	if len(q.Statuses) > 0 {
+		marks := make([]string, len(q.Statuses))
+		for i, s := range q.Statuses {
+			args = append(args, s)
+			marks[i] = fmt.Sprintf("$%d", len(args))
+		}
+		text = append(text, "i.status IN ("+strings.Join(marks, ", ")+")")
+	}
+	if !q.AnalyzedSince.IsZero() {
+		add("i.analyzed_at >= ?", micros(q.AnalyzedSince))
+	}
+	if q.Part != "" {
+		add(`(`+fullTag+` LIKE ? ESCAPE '\' OR i.digest LIKE ? ESCAPE '\')`, "%"+strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`).Replace(q.Part)+"%")
+	}
+	return strings.Join(text, " AND "), args
+}
+
+// Tagged are an account's tags, newest first unless another order is asked for,
+// and how many there are in all.
+func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery) ([]Tagged, int, error) {
+	where, args := q.where(account)
+	from := ` FROM tags t JOIN images i ON i.id = t.image WHERE ` + where
+	var order []string
+	for _, o := range append(slices.Clone(q.Order), Order{"created_at", true}) {
+		column, ok := orders[o.By]
+		if !ok {
+			return nil, 0, fmt.Errorf("tags cannot be ordered by %q", o.By)
+		}
+		if o.Descending {
+			column += " DESC"
+		}
+		order = append(order, column)
+	}
+	query := `SELECT t.image, t.account, t.registry, t.repository, t.tag, t.created_at, t.detected_at,
+		i.digest, i.parent_digest, i.image_id, i.status, i.analyzed_at` + from + ` ORDER BY ` + strings.Join(order, ", ") + `, t.image DESC, t.registry, t.repository, t.tag`
+	if q.Limit > 0 {
+		query += fmt.Sprintf(` LIMIT %d OFFSET %d`, q.Limit, q.Offset)
+	}
+	var all []Tagged
+	err := t.each(ctx, query, args, func(rows *sql.Rows) error {
+		var g Tagged
+		var created, detected, analyzed int64
+		err := rows.Scan(&g.Image, &g.Account, &g.Registry, &g.Repository, &g.Tag.Tag, &created, &detected,
+			&g.Digest, &g.ParentDigest, &g.ImageID, &g.Status, &analyzed)
+		g.CreatedAt, g.DetectedAt, g.AnalyzedAt = fromMicros(created), fromMicros(detected), fromMicros(analyzed)
+		all = append(all, g)
+		return err
+	})
+	if err != nil || q.Limit == 0 {
+		return all, len(all), err
+	}
+	total := 0
+	return all, total, t.one(ctx, `SELECT count(*)`+from, args, []any{&total})
+}
+
+// CountTagged counts an account's images by status, and its tags: of a registry
+// and of a repository where they are given.
+func (t *Tx) CountTagged(ctx context.Context, account, registry, repository string) (images map[string]int, tags int, err error) {
+	q := TaggedQuery{Registry: registry, Repository: repository}
+	where, args := q.where(account)
+	err = t.one(ctx, `SELECT count(*) FROM (SELECT DISTINCT t.registry, t.repository, t.tag FROM tags t WHERE `+where+`) x`, args, []any{&tags})
+	if err != nil {
+		return nil, 0, err
+	}
+	query := `SELECT i.status, count(*) FROM images i WHERE i.account = $1`
+	if registry+repository != "" {
+		query += ` AND EXISTS (SELECT 1 FROM tags t WHERE t.image = i.id AND ` + strings.Replace(where, " AND t.tag <> ''", "", 1) + `)`
+	} else {
+		args = args[:1]
+	}
+	images = map[string]int{}
+	err = t.each(ctx, query+` GROUP BY i.status`, args, func(rows *sql.Rows) error {
+		var status string
+		var n int
+		err := rows.Scan(&status, &n)
+		images[status] = n
+		return err
+	})
+	return images, tags, err
+}

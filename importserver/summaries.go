@@ -1,0 +1,88 @@
+package importserver
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
+)
+
+// TagSummaries are the account's tags in short, newest first unless another order
+// is asked for.
+func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (wire.TagSummaries, error) {
+	answer := wire.TagSummaries{Items: []wire.TagSummary{}}
+	s, err := slice(&f.PageRequest)
+	if err != nil {
+		return answer, err
+	}
+	s.Limit = f.Limit // the total tells whether more follows
+	q := store.TaggedQuery{
+		Registry: f.Registry, Repository: f.Repository, Tag: f.Tag, AnalyzedSince: f.AnalyzedSince, Part: f.Part, Slice: s,
+	}
+	for _, status := range f.Statuses {
+		if status != "all" && !statuses[status] {
+			return answer, fault.New(fault.Invalid, "there is no analysis status %.100q", status)
+		}
+		q.Statuses = append(q.Statuses, status)
+	}
+	if slices.Contains(q.Statuses, "all") {
+		q.Statuses = nil
+	}
+	for n, by := range f.OrderBy {
+		if by == "image_status" { // it is the same for all
+			continue
+		}
+		if !store.Ordered(by) {
+			return answer, fault.New(fault.Invalid, "tags cannot be ordered by %.100q", by)
+		}
+		q.Order = append(q.Order, store.Order{By: by, Descending: n < len(f.Descending) && f.Descending[n]})
+	}
+	if f.Running || !active(f.Records) { // no inventory is kept, and images are deleted at once
+		return answer, nil
+	}
+	found, total, err := a.server.store.View().Tagged(ctx, a.name, q)
+	if err != nil {
+		return answer, err
+	}
+	answer.Total = total
+	for _, t := range found {
+		answer.Items = append(answer.Items, wire.TagSummary{
+			Digest: t.Digest, ParentDigest: t.ParentDigest, ImageID: t.ImageID, Status: t.Status, FullTag: nameOf(t.Tag).FullTag(),
+			CreatedAt: t.CreatedAt.Unix(), AnalyzedAt: seconds(t.AnalyzedAt), DetectedAt: t.DetectedAt.Unix(), RecordStatus: wire.Active,
+		})
+	}
+	return answer, nil
+}
+
+// active tells whether records of images that are there are asked for.
+func active(records []string) bool {
+	return len(records) == 0 || slices.Contains(records, wire.Active) || slices.Contains(records, "all")
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// CountImages counts the account's images and tags: those of a registry and of a
+// repository where they are given.
+func (a *Account) CountImages(ctx context.Context, f wire.CountFilter) (wire.ImageCounts, error) {
+	if !active(f.Records) {
+		return wire.ImageCounts{}, nil
+	}
+	images, tags, err := a.server.store.View().CountTagged(ctx, a.name, f.Registry, f.Repository)
+	if err != nil {
+		return wire.ImageCounts{}, err
+	}
+	c := wire.ImageCounts{
+		Tags: tags, Analyzed: images[wire.Analyzed], Analyzing: images[wire.Analyzing],
+		Pending: images[wire.NotAnalyzed], Failed: images[wire.AnalysisFailed],
+	}
+	c.Images = c.Analyzed + c.Analyzing + c.Pending + c.Failed
+	return c, nil
+}
