@@ -13,7 +13,10 @@ var contentsOps = map[string]operation{
 	"list_image_content":                     getContentTypes,
 	"get_image_content_by_type_files":        getFiles,
 	"get_image_content_by_type_java_package": contentOf("java"),
+	"get_image_content_by_type_license":      getLicenses,
+	"get_image_content_by_type_malware":      getMalware,
 	"get_image_content_by_type":              getContent,
+	"get_image_content_summary":              getContentSummary,
 	"list_image_metadata":                    getMetadataTypes,
 	"get_image_metadata_by_type":             getMetadata,
 	"list_secret_search_results":             getSecrets,
@@ -30,15 +33,27 @@ var contentsOps = map[string]operation{
 }
 
 // contentsPending are those that are yet to be built.
-var contentsPending = []string{
-	"get_image_content_summary",
-	"get_image_content_by_type_malware",
-	"get_image_content_by_type_license",
-}
+var contentsPending []string
 
 func getContentTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
 	types, err := a.ContentTypes(r.Context(), r.PathValue("image_digest"))
 	return give(w, types, err)
+}
+
+func getContentSummary(a *Account, w http.ResponseWriter, r *http.Request) error {
+	s, err := a.ContentSummary(r.Context(), r.PathValue("image_digest"))
+	return give(w, s, err)
+}
+
+func getLicenses(a *Account, w http.ResponseWriter, r *http.Request) error {
+	return stream(w, `{"items":[`, "]}\n", func(add func(any) error) error {
+		return a.Licenses(r.Context(), r.PathValue("image_digest"), func(l wire.PackageLicenses) error { return add(l) })
+	})
+}
+
+func getMalware(a *Account, w http.ResponseWriter, r *http.Request) error {
+	c, err := a.Malware(r.Context(), r.PathValue("image_digest"))
+	return give(w, c, err)
 }
 
 func getFiles(a *Account, w http.ResponseWriter, r *http.Request) error {
