@@ -304,3 +304,153 @@ func TestV1Contents(t *testing.T) {
 	v1Refused(r, "GET", "/v1/images/"+digestOf(9)+"/content/files", "", 404)
 	v1Refused(r, "GET", "/v1/images/nothing/content/files", "", 400)
 }
+
+// v1Has asks for something and sees to it that the answer has keys, and not others.
+func v1Has(r *running, method, path, body string, keys, absent []string) any {
+	r.t.Helper()
+	var v any
+	r.call(method, path, body, &v)
+	text := toJSON(r.t, v)
+	for _, key := range keys {
+		if !strings.Contains(text, `"`+key+`":`) {
+			r.t.Errorf("%s %s: there is no %s in %.1000s", method, path, key, text)
+		}
+	}
+	for _, key := range absent {
+		if strings.Contains(text, `"`+key+`":`) {
+			r.t.Errorf("%s %s: there is %s in %.1000s", method, path, key, text)
+		}
+	}
+	return v
+}
+
+// v1One is v1Has for a list of one.
+func v1One(r *running, method, path, body string, keys, absent []string) map[string]any {
+	r.t.Helper()
+	list, _ := v1Has(r, method, path, body, keys, absent).([]any)
+	if len(list) != 1 {
+		r.t.Fatalf("%s %s: %v is no list of one", method, path, list)
+	}
+	one, _ := list[0].(map[string]any)
+	return one
+}
+
+func TestV1Policies(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	bundle := `{"id":"b","version":"1_0","name":"b","comment":"c",
+		"policies":[{"id":"p","name":"p","version":"1_0","rules":[{"id":"r","gate":"always","trigger":"always","action":"STOP","params":[]}]}],
+		"whitelists":[{"id":"w","name":"w","version":"1_0","items":[]}],
+		"mappings":[{"id":"m","name":"m","policy_ids":["p"],"whitelist_ids":["w"],"registry":"*","repository":"*","image":{"type":"tag","value":"*"}}],
+		"whitelisted_images":[],"blacklisted_images":[]}`
+	added := v1Has(r, "POST", "/v1/policies", bundle, []string{"policyId", "userId", "policybundle", "policies", "whitelist_ids", "comment"}, []string{"policy_id", "rule_sets", "policy"})
+	v1Has(r, "GET", "/v1/policies?detail=false", "", []string{"policyId"}, []string{"policybundle", "policy"})
+	one := v1One(r, "GET", "/v1/policies/b?detail=true", "", []string{"policyId", "policybundle"}, []string{"rule_sets"})
+	var sent, got map[string]any
+	if err := json.Unmarshal([]byte(bundle), &sent); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ = one["policybundle"].(map[string]any); toJSON(t, got) != toJSON(t, sent) {
+		t.Errorf("the bundle comes back as\n%s\nnot\n%s", toJSON(t, got), toJSON(t, sent))
+	}
+	record := added.(map[string]any)
+	record["active"] = true
+	if one := v1One(r, "PUT", "/v1/policies/b?active=true", toJSON(t, record), []string{"policyId"}, nil); one["active"] != true {
+		t.Errorf("it is not active: %v", one)
+	}
+	v1Refused(r, "DELETE", "/v1/policies/b", "", 409)
+	r.call("PUT", "/v1/policies/default?active=true", `{}`, nil)
+	if gone, text := r.request("DELETE", "/v1/policies/b", nil, nil); gone.StatusCode != 200 {
+		t.Errorf("deleted: %d %s", gone.StatusCode, text)
+	}
+	v1Refused(r, "GET", "/v1/policies/b", "", 404)
+	v1Refused(r, "POST", "/v1/policies", `{"id":"b"}`, 400)
+	v1Has(r, "GET", "/v1/system/policy_spec", "", nil, []string{"superseded_by", "items"})
+}
+
+func TestV1SubscriptionsAndRegistries(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	one := v1One(r, "POST", "/v1/subscriptions", `{"subscription_key":"docker.io/a:1","subscription_type":"vuln_update","active":true}`,
+		[]string{"userId", "subscription_id"}, []string{"account_name"})
+	path := "/v1/subscriptions/" + one["subscription_id"].(string)
+	v1One(r, "GET", "/v1/subscriptions?subscription_type=vuln_update", "", []string{"userId"}, nil)
+	if one = v1One(r, "PUT", path, `{"active":false}`, []string{"userId"}, nil); one["active"] != false {
+		t.Errorf("it was changed to %v", one)
+	}
+	v1One(r, "GET", path, "", []string{"userId"}, nil)
+	if resp, _ := r.request("DELETE", path, nil, nil); resp.StatusCode != 200 {
+		t.Errorf("deleted: %d", resp.StatusCode)
+	}
+	v1Refused(r, "GET", path, "", 404)
+
+	body := `{"registry":"localhost:5000/team/*","registry_user":"u","registry_pass":"p","registry_type":"docker_v2","registry_verify":false}`
+	v1One(r, "POST", "/v1/registries?validate=false", body, []string{"userId", "last_upated"}, []string{"registry_pass", "last_updated"})
+	path = "/v1/registries/localhost:5000%2Fteam%2F*"
+	v1One(r, "GET", path, "", []string{"last_upated"}, nil)
+	v1One(r, "PUT", path+"?validate=false", body, []string{"last_upated"}, nil)
+	v1One(r, "GET", "/v1/registries", "", []string{"last_upated"}, nil)
+	if resp, _ := r.request("DELETE", path, nil, nil); resp.StatusCode != 200 {
+		t.Errorf("deleted: %d", resp.StatusCode)
+	}
+	v1Refused(r, "GET", path, "", 404)
+	v1Refused(r, "POST", "/v1/repositories", "", 400)
+}
+
+func TestV1EventsAndQueries(t *testing.T) {
+	r, digest := v1Imported(t, "docker.io/a:1")
+	v1Has(r, "GET", "/v1/events?source_servicename=x", "", []string{"item_count", "next_page"}, []string{"generated_uuid"})
+	page := v1Has(r, "GET", "/v1/events?limit=1", "", []string{"generated_uuid", "servicename", "hostid", "user_id"}, []string{"event_id", "account_name"})
+	id := page.(map[string]any)["results"].([]any)[0].(map[string]any)["generated_uuid"].(string)
+	v1Has(r, "GET", "/v1/events/"+id, "", []string{"generated_uuid"}, nil)
+	if resp, _ := r.request("DELETE", "/v1/events/"+id, nil, nil); resp.StatusCode != 200 {
+		t.Errorf("deleted: %d", resp.StatusCode)
+	}
+	v1Refused(r, "GET", "/v1/events/"+id, "", 404)
+	v1Has(r, "DELETE", "/v1/events?level=error", "", nil, nil)
+	v1Has(r, "GET", "/v1/event_types", "", []string{"category", "subcategories", "events"}, []string{"items"})
+	for _, query := range []string{"by_package?name=openssl", "by_vulnerability?vulnerability_id=CVE-1 by sha256:one"} {
+		v := v1Has(r, "GET", "/v1/query/images/"+strings.ReplaceAll(query, " ", "%20"), "", []string{"imageDigest", "digest", "fulltag", "pullstring", "tag_history", "returned_count"}, nil)
+		if !strings.Contains(toJSON(t, v), digest) {
+			t.Errorf("%s: %v", query, v)
+		}
+	}
+	v1Has(r, "GET", "/v1/query/vulnerabilities?id=CVE-0", "", []string{"vulnerabilities"}, nil)
+	v1Refused(r, "GET", "/v1/query/images/by_package", "", 400)
+}
+
+func TestV1System(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	v1Has(r, "GET", "/v1/system", "", []string{"service_states", "servicename", "hostid"}, []string{"service_name"})
+	r.call("GET", "/v1/system/feeds", "", &[]any{})
+	var token struct{ Token string }
+	resp, text := r.request("POST", "/v1/oauth/token", strings.NewReader("grant_type=password&username=admin&password="+password+"&client_id=anonymous"), func(r *http.Request) {
+		r.Header.Del("Authorization")
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	})
+	if err := json.Unmarshal([]byte(text), &token); err != nil || token.Token == "" {
+		t.Fatalf("%d %s", resp.StatusCode, text)
+	}
+	resp, text = r.request("GET", "/v1/user", nil, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+token.Token) })
+	if resp.StatusCode != 200 || !strings.Contains(text, `"admin"`) {
+		t.Errorf("%d %s", resp.StatusCode, text)
+	}
+}
+
+func TestV1Accounts(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	v1Has(r, "POST", "/v1/accounts", `{"name":"one","email":"a@b.example"}`, []string{"name", "state", "email"}, nil)
+	v1Has(r, "POST", "/v1/accounts/one/users", `{"username":"someone","password":"of-someone"}`, []string{"username"}, nil)
+	r.call("GET", "/v1/accounts", "", &[]any{})
+	v1One(r, "GET", "/v1/accounts/one/users", "", []string{"username"}, []string{"of-someone"})
+	v1Has(r, "GET", "/v1/accounts/one/users/someone", "", []string{"username"}, nil)
+	v1Has(r, "POST", "/v1/accounts/one/users/someone/credentials", `{"type":"password","value":"of-someone-2"}`, []string{"username"}, nil)
+	v1One(r, "GET", "/v1/accounts/one/users/someone/credentials", "", []string{"type"}, nil)
+	v1Has(r, "GET", "/v1/account", "", []string{"name"}, nil)
+	r.call("PUT", "/v1/accounts/one/state", `{"state":"disabled"}`, nil)
+	for _, path := range []string{"/v1/accounts/one/users/someone", "/v1/accounts/one"} {
+		if resp, text := r.request("DELETE", path, nil, nil); resp.StatusCode != 204 || text != "" {
+			t.Errorf("%s: %d %s", path, resp.StatusCode, text)
+		}
+	}
+	v1Refused(r, "GET", "/v1/accounts/none", "", 404)
+	v1Refused(r, "POST", "/v1/accounts", `{"name":"admin","email":"a@b.example"}`, 409)
+}

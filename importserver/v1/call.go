@@ -31,10 +31,6 @@ var queryNames = map[string]string{
 // serve asks version 2 for what an operation of version 1 is.
 func (h *handler) serve(o *operation, w http.ResponseWriter, r *http.Request) {
 	c := &call{handler: h, operation: o, w: w, r: r, query: url.Values{}}
-	if o.next == nil {
-		refuse(w, http.StatusNotImplemented, "this is not served yet", nil)
-		return
-	}
 	for name, values := range r.URL.Query() {
 		if renamed, ok := queryNames[name]; ok {
 			name = renamed
@@ -55,6 +51,7 @@ func (h *handler) serve(o *operation, w http.ResponseWriter, r *http.Request) {
 	kept := newRecorder(w)
 	kept.pass = o.words.pass
 	h.next.ServeHTTP(kept, c.request(o.next, c.path, c.query))
+	kept.WriteHeader(http.StatusOK) // where nothing was written
 	switch {
 	case kept.out != nil:
 		if end, ok := kept.out.(io.Closer); ok {
@@ -97,6 +94,7 @@ func (c *call) get(id string, path []string, query url.Values, into any) bool {
 	r.Method, r.Body, r.ContentLength = http.MethodGet, http.NoBody, 0
 	kept := newRecorder(c.w)
 	c.next.ServeHTTP(kept, r)
+	kept.WriteHeader(http.StatusOK)
 	if kept.code != http.StatusOK {
 		kept.refuse()
 		return false

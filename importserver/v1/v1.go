@@ -22,8 +22,7 @@ type operation struct {
 	id     string
 	method string
 	path   string             // as http.ServeMux reads it, with the base
-	target string             // operationId in version 2
-	next   *openapi.Operation // that operation; nil where it is not described
+	next   *openapi.Operation // that operation
 	words  words
 }
 
@@ -79,12 +78,23 @@ func operations(swagger []byte) ([]*operation, error) {
 		return nil, err
 	}
 	var all []*operation
+	described := map[string]bool{}
 	for path, methods := range d.Paths {
-		for method, o := range methods {
-			all = append(all, &operation{
-				id: o.ID, method: strings.ToUpper(method), path: base + path, target: o.Target,
-				next: v2.Operation(o.Target), words: table[o.ID],
-			})
+		for method, given := range methods {
+			o := &operation{
+				id: given.ID, method: strings.ToUpper(method), path: base + path,
+				next: v2.Operation(given.Target), words: table[given.ID],
+			}
+			if o.next == nil || strings.Count(path, "{") != len(o.next.PathParameters()) {
+				return nil, fmt.Errorf("%s of version 1 is not %s of version 2", o.id, given.Target)
+			}
+			described[o.id] = true
+			all = append(all, o)
+		}
+	}
+	for id := range table {
+		if !described[id] {
+			return nil, fmt.Errorf("operation %s of version 1 is not described", id)
 		}
 	}
 	return all, nil
