@@ -1,5 +1,6 @@
 # make demo [IMAGE=…]   build, and take one image through the whole path
 # make bench [BENCH=…]  measure it against its peers: docs/performance.md
+# make bench-api        measure how the API's answers grow with the number of images
 # make conformance URL=… ask a server of the Anchore API for everything that tidepole serves
 # make test             install the real parts where missing, and run every test
 export CGO_ENABLED = 0
@@ -9,9 +10,10 @@ LDFLAGS = -s -w -X main.version=$(VERSION)
 IMAGE ?=
 PACKAGES ?= ./...
 BENCH ?=
+APIBENCH ?=
 URL ?= http://127.0.0.1:8228
 
-.PHONY: build demo bench conformance test quick lint clean
+.PHONY: build demo bench bench-api conformance test quick lint clean
 
 build:
 	go build -ldflags '$(LDFLAGS)' -o bin/tidepole ./cmd/tidepole
@@ -24,6 +26,10 @@ bench: build
 	integration/install.sh
 	go build -o bin/bench ./integration/bench
 	go run ./integration/testbed -- bin/bench -program bin/tidepole $(BENCH)
+
+# make bench-api APIBENCH="-images 100,1000"
+bench-api:
+	go run ./integration/apibench $(APIBENCH)
 
 # The password is taken from TIDEPOLE_PASSWORD or ANCHORECTL_PASSWORD.
 conformance:

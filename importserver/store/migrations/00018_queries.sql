@@ -21,7 +21,11 @@ CREATE TABLE vulnerability_names (
 CREATE INDEX vulnerability_names_by_vulnerability ON vulnerability_names (vulnerability);
 INSERT INTO vulnerability_names (name, vulnerability) SELECT name, id FROM vulnerabilities;
 
+-- For pages of the newest tags.
+CREATE INDEX tags_by_time ON tags (account, created_at, image);
+
 -- +goose Down
+DROP INDEX tags_by_time;
 DROP TABLE vulnerability_names;
 DROP INDEX matches_by_vulnerability;
 CREATE INDEX matches_by_vulnerability ON matches (vulnerability);
