@@ -3,6 +3,7 @@ package importserver
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -28,35 +29,55 @@ func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image,
 		return list, nil
 	}
 	view := a.server.store.View()
+	if f.FullTag == "" && f.ImageID == "" {
+		err := a.eachRecord(ctx, f, func(body []byte) error {
+			var i wire.Image
+			err := json.Unmarshal(body, &i)
+			list = append(list, i)
+			return err
+		})
+		return list, err
+	}
+	if f.FullTag != "" && !f.History {
+		q.Limit = 1
+	}
 	rows, err := view.Images(ctx, a.name, q)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 && (f.FullTag != "" || f.ImageID != "") {
+	if len(rows) == 0 {
 		return nil, fault.New(fault.NotFound, "image data not found in DB")
 	}
-	if f.FullTag != "" && !f.History {
-		rows = rows[:1]
-	}
-	tags, err := a.tagsOf(ctx, rows)
-	if err != nil {
-		return nil, err
-	}
 	for _, i := range rows {
-		if (f.Status == "" || f.Status == i.Status) && !i.AnalyzedAt.Before(f.AnalyzedSince) {
-			list = append(list, record(i, tags[i.ID]))
+		if f.Status != "" && f.Status != i.Status || i.AnalyzedAt.Before(f.AnalyzedSince) {
+			continue
 		}
+		tags, err := view.Tags(ctx, i.ID)
+		if err != nil {
+			return nil, err
+		}
+		steps, err := view.Transitions(ctx, i.ID, maxTransitions)
+		if err != nil {
+			return nil, err
+		}
+		r := record(i, tags)
+		r.StatusDetail = transitionsOf(steps)
+		list = append(list, r)
 	}
 	return list, nil
 }
 
-// tagsOf are the tags of images, by image.
-func (a *Account) tagsOf(ctx context.Context, rows []store.Image) (map[int64][]store.Tag, error) {
-	if len(rows) != 1 {
-		return a.server.store.View().AccountTags(ctx, a.name)
-	}
-	tags, err := a.server.store.View().Tags(ctx, rows[0].ID)
-	return map[int64][]store.Tag{rows[0].ID: tags}, err
+// renderImage is what lists show of an image.
+func renderImage(i store.Image, tags []store.Tag, steps []store.Transition) ([]byte, error) {
+	r := record(i, tags)
+	r.StatusDetail = transitionsOf(steps)
+	return json.Marshal(r)
+}
+
+// eachRecord visits the account's images as lists show them, newest first: of all
+// tags and ids, for a filter that was checked.
+func (a *Account) eachRecord(ctx context.Context, f wire.ImageFilter, visit func(body []byte) error) error {
+	return a.server.store.View().Records(ctx, a.name, store.RecordQuery{Status: f.Status, AnalyzedSince: f.AnalyzedSince}, visit)
 }
 
 func queryOf(f wire.ImageFilter) (store.Query, error) {

@@ -1,8 +1,8 @@
 package importserver
 
 import (
+	"bufio"
 	"encoding/json"
-	"io"
 	"net/http"
 
 	"github.com/tidepole/tidepole/formats/wire"
@@ -138,18 +138,27 @@ func (l *late) Write(b []byte) (int, error) {
 
 // stream answers with a list whose elements are sent as they come.
 func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) error) error) error {
-	out := &late{w: w, mediaType: "application/json"}
+	return rawList(w, head, tail, func(add func([]byte) error) error {
+		return fill(func(v any) error {
+			data, err := json.Marshal(v)
+			if err != nil {
+				return err
+			}
+			return add(data)
+		})
+	})
+}
+
+// rawList is stream for elements that are JSON already.
+func rawList(w http.ResponseWriter, head, tail string, fill func(add func([]byte) error) error) error {
+	out := bufio.NewWriterSize(&late{w: w, mediaType: "application/json"}, 64<<10)
 	separator := head
-	err := fill(func(v any) error {
-		data, err := json.Marshal(v)
-		if err != nil {
-			return err
-		}
-		if _, err := io.WriteString(out, separator); err != nil {
+	err := fill(func(data []byte) error {
+		if _, err := out.WriteString(separator); err != nil {
 			return err
 		}
 		separator = ",\n"
-		_, err = out.Write(data)
+		_, err := out.Write(data)
 		return err
 	})
 	if err != nil {
@@ -158,6 +167,8 @@ func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) er
 	if separator == head {
 		tail = head + tail
 	}
-	_, err = io.WriteString(out, tail)
-	return err
+	if _, err := out.WriteString(tail); err != nil {
+		return err
+	}
+	return out.Flush()
 }

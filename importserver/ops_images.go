@@ -58,11 +58,15 @@ func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list, err := a.Images(r.Context(), wire.ImageFilter{
+	f := wire.ImageFilter{
 		FullTag: q.Get("full_tag"), ImageID: q.Get("image_id"), Status: q.Get("analysis_status"),
 		Record: q.Get("image_status"), History: history, AnalyzedSince: since,
-	})
-	return give(w, wire.ImageList{Items: list}, err)
+	}
+	if f.FullTag != "" || f.ImageID != "" || f.History || f.Record == wire.Deleting {
+		list, err := a.Images(r.Context(), f)
+		return give(w, wire.ImageList{Items: list}, err)
+	}
+	return rawList(w, `{"items":[`, "]}\n", func(add func([]byte) error) error { return a.eachRecord(r.Context(), f, add) })
 }
 
 func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {

@@ -118,6 +118,9 @@ func (s *Server) openStore(ctx context.Context) error {
 	if s.store, err = store.Open(ctx, "sqlite:"+name); err != nil {
 		return err
 	}
+	if err := s.store.Rendering(ctx, renderImage); err != nil {
+		return err
+	}
 	s.queue = queue.New(s.store, queue.Options{
 		LeaseTime: s.options.LeaseTime, MaxAttempts: s.options.MaxAttempts, RetryDelay: s.options.RetryDelay,
 		Now: s.options.Now, Host: s.options.Host, Version: s.options.Version, OnMove: s.moved,

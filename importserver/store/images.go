@@ -109,6 +109,7 @@ type Query struct {
 	Registry, Repository, Tag string // all three, or none
 	ImageID                   string
 	Status                    string
+	Limit                     int // 0: none
 }
 
 // Images are an account's images, newest first; with a tag, in the order in
@@ -136,6 +137,9 @@ func (t *Tx) Images(ctx context.Context, account string, q Query) ([]Image, erro
 		add("i.status = ?", q.Status)
 	}
 	query := `SELECT ` + imageColumns + ` FROM images i` + join + ` WHERE ` + strings.Join(where, " AND ") + ` ORDER BY ` + order
+	if q.Limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", q.Limit)
+	}
 	var images []Image
 	err := t.each(ctx, query, args, func(rows *sql.Rows) error {
 		i, err := scanImage(rows)
@@ -152,6 +156,7 @@ func (t *Tx) InsertImage(ctx context.Context, i *Image) error {
 		return err
 	}
 	i.ID = id
+	t.changes(id)
 	_, err = t.exec(ctx, `INSERT INTO images (id, account, digest, parent_digest, image_id, annotations, request, status,
 			reason, attempts, origin, evidence, facts, created_at, updated_at, analyzed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
@@ -165,6 +170,7 @@ func (t *Tx) InsertImage(ctx context.Context, i *Image) error {
 
 // UpdateImage writes what an image's owner may change: all but the status.
 func (t *Tx) UpdateImage(ctx context.Context, i Image) error {
+	t.changes(i.ID)
 	n, err := t.exec(ctx, `UPDATE images SET parent_digest = $2, image_id = $3, annotations = $4, request = $5,
 			origin = $6, evidence = $7, facts = $8, updated_at = $9
 		WHERE id = $1`,

@@ -28,6 +28,7 @@ type Store struct {
 	dialect goose.Dialect
 	writers chan struct{}    // as many as may write at once; nil where the database arranges it
 	full    func(error) bool // tells whether an error means that the disk is full
+	render  Renderer         // what lists show of an image; nil where there are none
 }
 
 // Open connects to the database that a URL names and brings its tables up to
@@ -69,7 +70,10 @@ func (s *Store) Version(ctx context.Context) (int64, error) {
 func (s *Store) Close() error { return s.db.Close() }
 
 // Tx reads and writes rows: within one transaction where InTx made it.
-type Tx struct{ q querier }
+type Tx struct {
+	q       querier
+	changed map[int64]bool // images to render anew
+}
 
 type querier interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
@@ -105,8 +109,14 @@ func (s *Store) inTx(ctx context.Context, do func(*Tx) error) error {
 		return fmt.Errorf("begin transaction: %w", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	if err := do(&Tx{q: tx}); err != nil {
+	t := &Tx{q: tx, changed: map[int64]bool{}}
+	if err := do(t); err != nil {
 		return err
+	}
+	if s.render != nil {
+		if err := t.renderChanged(ctx, s.render); err != nil {
+			return err
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)

@@ -19,6 +19,7 @@ type Tag struct {
 
 // PutTag writes a tag of an image; one that the image has already gets new times.
 func (t *Tx) PutTag(ctx context.Context, g Tag) error {
+	t.changes(g.Image)
 	_, err := t.exec(ctx, `INSERT INTO tags (image, account, registry, repository, tag, created_at, detected_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (image, registry, repository, tag)
@@ -45,17 +46,6 @@ const tagColumns = `image, account, registry, repository, tag, created_at, detec
 func (t *Tx) Tags(ctx context.Context, image int64) ([]Tag, error) {
 	return t.tags(ctx, `SELECT `+tagColumns+` FROM tags WHERE image = $1
 		ORDER BY created_at DESC, registry, repository, tag`, image)
-}
-
-// AccountTags are the tags of all images of an account, by image, newest first.
-func (t *Tx) AccountTags(ctx context.Context, account string) (map[int64][]Tag, error) {
-	all, err := t.tags(ctx, `SELECT `+tagColumns+` FROM tags WHERE account = $1
-		ORDER BY created_at DESC, registry, repository, tag`, account)
-	byImage := map[int64][]Tag{}
-	for _, g := range all {
-		byImage[g.Image] = append(byImage[g.Image], g)
-	}
-	return byImage, err
 }
 
 func (t *Tx) tags(ctx context.Context, query string, arg any) ([]Tag, error) {

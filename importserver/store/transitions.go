@@ -31,6 +31,7 @@ func (t *Tx) Move(ctx context.Context, m Transition) (bool, error) {
 
 // Record adds a transition to an image's history.
 func (t *Tx) Record(ctx context.Context, m Transition) error {
+	t.changes(m.Image)
 	id, err := t.take(ctx, "log", 1)
 	if err != nil {
 		return err
@@ -43,6 +44,7 @@ func (t *Tx) Record(ctx context.Context, m Transition) error {
 
 // MarkAnalyzed writes when an image's analysis was done, and its facts.
 func (t *Tx) MarkAnalyzed(ctx context.Context, image int64, at time.Time, f Facts) error {
+	t.changes(image)
 	n, err := t.exec(ctx, `UPDATE images SET analyzed_at = $2, facts = $3 WHERE id = $1`, image, micros(at), asJSON(f))
 	return touched(n, err, "mark image %d analysed", image)
 }
@@ -50,6 +52,7 @@ func (t *Tx) MarkAnalyzed(ctx context.Context, image int64, at time.Time, f Fact
 // SetReason writes what an image waits for, or what went wrong while its status
 // stayed as it is.
 func (t *Tx) SetReason(ctx context.Context, image int64, reason string) error {
+	t.changes(image)
 	_, err := t.exec(ctx, `UPDATE images SET reason = $2 WHERE id = $1`, image, reason)
 	return err
 }

@@ -188,9 +188,11 @@ func tags(t *testing.T, s *store.Store) {
 	newest(two.ID)
 	tag(one.ID, time.Minute)
 	newest(one.ID)
-	all, err := s.View().AccountTags(t.Context(), "a")
-	if err != nil || len(all[one.ID]) != 1 || len(all[two.ID]) != 1 || !all[two.ID][0].CreatedAt.Equal(start.Add(time.Second)) {
-		t.Errorf("%+v, %v", all, err)
+	for id, at := range map[int64]time.Duration{one.ID: time.Minute, two.ID: time.Second} {
+		all, err := s.View().Tags(t.Context(), id)
+		if err != nil || len(all) != 1 || !all[0].CreatedAt.Equal(start.Add(at)) {
+			t.Errorf("%+v, %v", all, err)
+		}
 	}
 }
 
@@ -259,6 +261,16 @@ func operations(t *testing.T, s *store.Store) {
 	}
 	if _, err := s.View().Operation(t.Context(), "b", "o"); !errors.Is(err, store.ErrNone) {
 		t.Errorf("another account's import: %v", err)
+	}
+	for _, test := range []struct {
+		account, status string
+		at              time.Time
+		want            int
+	}{{"a", "pending", start, 1}, {"b", "pending", start, 0}, {"a", "complete", start, 0}, {"a", "pending", o.ExpiresAt, 0}} {
+		n, err := s.View().OpenOperations(t.Context(), test.account, test.status, test.at)
+		if err != nil || n != test.want {
+			t.Errorf("%+v: %d imports are open, %v", test, n, err)
+		}
 	}
 	blob(t, s, "d", start)
 	for n := range 2 {
