@@ -51,13 +51,17 @@ func TestRecordsFollowTheirImages(t *testing.T) {
 		want string
 		do   func(context.Context, *store.Tx) error
 	}{
-		{"d1 waits 1 0 ", func(ctx context.Context, tx *store.Tx) error { return tx.PutTag(ctx, store.Tag{Image: one.ID, Account: "a", Tag: "t"}) }},
+		{"d1 waits 1 0 ", func(ctx context.Context, tx *store.Tx) error {
+			return tx.PutTag(ctx, store.Tag{Image: one.ID, Account: "a", Tag: "t"})
+		}},
 		{"d1 waits 1 0 why", func(ctx context.Context, tx *store.Tx) error { return tx.SetReason(ctx, one.ID, "why") }},
 		{"d1 runs 1 1 ", func(ctx context.Context, tx *store.Tx) error {
 			_, err := tx.Move(ctx, store.Transition{Image: one.ID, From: "waits", To: "runs", At: begin})
 			return err
 		}},
-		{"d1 runs 1 1 ", func(ctx context.Context, tx *store.Tx) error { return tx.MarkAnalyzed(ctx, one.ID, begin, store.Facts{}) }},
+		{"d1 runs 1 1 ", func(ctx context.Context, tx *store.Tx) error {
+			return tx.MarkAnalyzed(ctx, one.ID, begin, store.Facts{})
+		}},
 	} {
 		change(step.do)
 		if diff := cmp.Diff([]string{step.want, "d0 waits 0 0 "}, list("a", store.RecordQuery{})); diff != "" {
