@@ -49,6 +49,23 @@ func (m *maker) size() (int64, error) {
 	return f.Size(), nil
 }
 
+// open makes the folder, or counts what is in it.
+func (m *maker) open(ctx context.Context) error {
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return err
+	}
+	s, err := store.Open(ctx, "sqlite:"+m.name())
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	counts, err := s.View().CountImages(ctx)
+	for _, n := range counts {
+		m.images += n
+	}
+	return err
+}
+
 // fill adds images until there are so many.
 func (m *maker) fill(ctx context.Context, images int) error {
 	s, err := store.Open(ctx, "sqlite:"+m.name())

@@ -18,7 +18,7 @@ import (
 func main() {
 	sizes := flag.String("images", "100,1000,10000", "numbers of images to measure with, in growing order")
 	packages := flag.Int("packages", 500, "packages of each image")
-	dir := flag.String("dir", "", "folder to make the server's data in; it must not exist, and stays (default: a temporary one)")
+	dir := flag.String("dir", "", "folder for the server's data, which stays, and is added to where it is there (default: a temporary one)")
 	goal := flag.Duration("goal", 50*time.Millisecond, "median that no question should exceed")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -42,10 +42,13 @@ func run(ctx context.Context, text string, packages int, dir string, goal time.D
 		defer os.RemoveAll(temp)
 		dir = filepath.Join(temp, "data")
 	}
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	made := maker{dir: dir, packages: packages}
+	if err := made.open(ctx); err != nil {
 		return err
 	}
-	made := maker{dir: dir, packages: packages}
+	if made.images > sizes[0] {
+		return fmt.Errorf("%s has %d images already, more than %d", dir, made.images, sizes[0])
+	}
 	var results [][]result
 	for _, n := range sizes {
 		began := time.Now()
