@@ -19,6 +19,7 @@ func (c *Client) Vulnerabilities(ctx context.Context, digest string, f wire.Vuln
 	k.query = url.Values{"vendor_only": {strconv.FormatBool(f.VendorOnly)}} // true where absent
 	flag(k.query, "include_vuln_description", f.Descriptions)
 	flag(k.query, "force_refresh", f.Refresh)
+	text(k.query, "base_digest", f.Base)
 	return get[wire.Vulnerabilities](ctx, c, k)
 }
 
@@ -31,5 +32,6 @@ func (c *Client) Check(ctx context.Context, digest string, r wire.CheckRequest) 
 	text(k.query, "policy_id", r.PolicyID)
 	flag(k.query, "history", r.History)
 	flag(k.query, "interactive", r.Interactive)
+	text(k.query, "base_digest", r.Base)
 	return get[wire.Check](ctx, c, k)
 }

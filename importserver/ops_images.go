@@ -126,7 +126,7 @@ func vulnerabilityFilter(r *http.Request) (wire.VulnerabilityFilter, error) {
 	vendor, err := yes(r, "vendor_only", true)
 	return wire.VulnerabilityFilter{
 		Type: r.PathValue("vuln_type"), VendorOnly: vendor,
-		Descriptions: f["include_vuln_description"], Refresh: f["force_refresh"],
+		Descriptions: f["include_vuln_description"], Refresh: f["force_refresh"], Base: r.URL.Query().Get("base_digest"),
 	}, err
 }
 
@@ -142,6 +142,7 @@ func getCheck(a *Account, w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	c, err := a.Check(r.Context(), r.PathValue("image_digest"), wire.CheckRequest{
 		Tag: q.Get("tag"), PolicyID: q.Get("policy_id"), Detail: detail, History: f["history"], Interactive: f["interactive"],
+		Base: q.Get("base_digest"),
 	})
 	return give(w, c, err)
 }

@@ -26,11 +26,12 @@ var vulnerabilityTypes = []string{"all", "non-os", "os"}
 
 // Vulnerabilities are those of an image's packages, as they were matched last.
 func (a *Account) Vulnerabilities(ctx context.Context, digest string, f wire.VulnerabilityFilter) (wire.Vulnerabilities, error) {
-	_, r, err := a.matched(ctx, digest, f)
+	i, r, err := a.matched(ctx, digest, f)
 	if err != nil {
 		return wire.Vulnerabilities{}, err
 	}
-	return wire.VulnerabilitiesOf(digest, r.Matches, f), nil
+	v := wire.VulnerabilitiesOf(digest, r.Matches, f)
+	return v, a.inheritVulnerabilities(ctx, i, f.Base, &v)
 }
 
 // matched is an analysed image and what was matched to it last, or now where a
@@ -115,9 +116,15 @@ func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest)
 	if !r.History {
 		all = all[:1]
 	}
+	base, err := a.inheritFindings(ctx, i, p, tag.FullTag(), r.Base, all)
+	if err != nil {
+		return wire.Check{}, err
+	}
 	c := wire.Check{PolicyID: p.Policy.ID, Digest: digest, Tag: tag.FullTag(), Evaluations: []wire.Evaluation{}}
 	for _, v := range all {
-		c.Evaluations = append(c.Evaluations, wire.EvaluationOf(v.Result, p.Policy, v.Database, r.Detail))
+		e := wire.EvaluationOf(v.Result, p.Policy, v.Database, r.Detail)
+		e.Base = base
+		c.Evaluations = append(c.Evaluations, e)
 	}
 	return c, nil
 }

@@ -66,7 +66,8 @@ type Vulnerability struct {
 	CWEs        []string   `json:"cwes,omitempty"`
 	Risk        float64    `json:"risk"` // grype's score, 0 to 100
 	Package     Package    `json:"package"`
-	Evidence    []Evidence `json:"evidence"` // how the match was made
+	Evidence    []Evidence `json:"evidence"`          // how the match was made
+	Detected    time.Time  `json:"detected,omitzero"` // when it was first matched to the image, by the server
 }
 
 // CVSS is one score of a vulnerability.
@@ -187,6 +188,7 @@ type Finding struct {
 	Recommendation string          `json:"recommendation"`
 	Allowlisted    bool            `json:"allowlisted"`
 	AllowlistMatch *AllowlistMatch `json:"allowlist_match"`
+	Inherited      *bool           `json:"inherited_from_base,omitempty"` // nil where it was not compared with a base image
 }
 
 // AllowlistMatch is the allowlist item that set a finding aside.

@@ -119,6 +119,7 @@ type Vulnerabilities struct {
 	Digest string          `json:"image_digest"`
 	Type   string          `json:"vulnerability_type"` // all, os, non-os
 	Items  []Vulnerability `json:"vulnerabilities"`
+	Base   *string         `json:"base_digest"` // the image that it was compared with; null where with none
 
 	// What follows is tidepole's own.
 
@@ -132,6 +133,8 @@ type VulnerabilityFilter struct {
 	VendorOnly   bool   // leave out what the vendor will not fix
 	Descriptions bool
 	Refresh      bool // match anew even if nothing changed
+
+	Base string // the digest of an image to compare with, or "auto"
 }
 
 // Vulnerability is one vulnerability of one package.
@@ -195,6 +198,8 @@ type CheckRequest struct {
 	Detail      bool
 	History     bool
 	Interactive bool // evaluate without keeping the result
+
+	Base string // the digest of an image to compare the findings with, or "auto"
 }
 
 // Check is the answer of GET /images/{digest}/check.
@@ -219,6 +224,7 @@ type Evaluation struct {
 	MappedBy          *policy.Mapping    `json:"matched_mapping_rule"`
 	Findings          int                `json:"number_of_findings"`
 	Problems          []report.Problem   `json:"evaluation_problems"`
+	Base              *string            `json:"comparison_image_digest"` // null where the findings were compared with none
 	Details           *EvaluationDetails `json:"details,omitempty"`
 
 	// Database is tidepole's own: what the verdict rests on.

@@ -75,6 +75,7 @@ func vulnerabilityOf(v report.Vulnerability, describe bool) Vulnerability {
 		FeedGroup:      cmp.Or(v.Namespace, none),
 		WillNotFix:     willNotFix(v),
 		SuggestedFix:   first(v.FixVersions),
+		DetectedAt:     known(v.Detected),
 		FixObservedAt:  known(v.FixObserved),
 		Exploited:      v.Exploited,
 		EPSS:           []EPSS{},

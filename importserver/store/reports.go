@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/report"
@@ -26,11 +27,15 @@ type Report struct {
 type detail struct {
 	Package  report.Package    `json:"package"`
 	Evidence []report.Evidence `json:"evidence"`
+	Detected time.Time         `json:"detected,omitzero"`
 }
 
 // SetReport replaces an image's matches. packages are the row numbers of its
 // packages by Package.Hash.
 func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[string]int64) error {
+	if err := t.setDetected(ctx, image, r); err != nil {
+		return fmt.Errorf("read the report from before: %w", err)
+	}
 	if err := t.clearReport(ctx, image); err != nil {
 		return fmt.Errorf("replace report: %w", err)
 	}
@@ -43,7 +48,7 @@ func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[
 	}
 	shared := make([]string, len(r.Matches.Vulnerabilities))
 	for i, v := range r.Matches.Vulnerabilities {
-		v.Package, v.Evidence = report.Package{}, nil
+		v.Package, v.Evidence, v.Detected = report.Package{}, nil, time.Time{}
 		body, err := json.Marshal(v)
 		if err != nil {
 			return fmt.Errorf("write %s: %w", v.ID, err) // a score that is not a number
@@ -55,6 +60,29 @@ func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[
 		return fmt.Errorf("write vulnerabilities: %w", err)
 	}
 	return t.insertMatches(ctx, image, r.Matches.Vulnerabilities, hashes, ids, packages)
+}
+
+// setDetected says of each match since when it is known: from the report before, or
+// from this one on.
+func (t *Tx) setDetected(ctx context.Context, image int64, r Report) error {
+	before, err := t.Report(ctx, image)
+	if err != nil && !errors.Is(err, ErrNone) {
+		return err
+	}
+	since := map[string]time.Time{}
+	key := func(v report.Vulnerability) string {
+		return strings.Join([]string{v.ID, v.Namespace, v.Package.Type, v.Package.Name, v.Package.Version}, "\x00")
+	}
+	for _, v := range before.Matches.Vulnerabilities {
+		since[key(v)] = v.Detected
+	}
+	for n := range r.Matches.Vulnerabilities {
+		v := &r.Matches.Vulnerabilities[n]
+		if v.Detected = since[key(*v)]; v.Detected.IsZero() {
+			v.Detected = r.CreatedAt
+		}
+	}
+	return nil
 }
 
 func (t *Tx) clearReport(ctx context.Context, image int64) error {
@@ -119,7 +147,7 @@ func (t *Tx) insertMatches(ctx context.Context, image int64, all []report.Vulner
 		if id, ok := packages[Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL}.Hash()]; ok {
 			pkg = id
 		}
-		if _, err := insert.ExecContext(ctx, image, i, ids[hashes[i]], pkg, asJSON(detail{p, v.Evidence}), account); err != nil {
+		if _, err := insert.ExecContext(ctx, image, i, ids[hashes[i]], pkg, asJSON(detail{p, v.Evidence, v.Detected}), account); err != nil {
 			return fmt.Errorf("write match %d: %w", i, err)
 		}
 	}
@@ -151,7 +179,10 @@ func (t *Tx) Report(ctx context.Context, image int64) (Report, error) {
 		if err := errors.Join(json.Unmarshal([]byte(body), &v), json.Unmarshal([]byte(own), &d)); err != nil {
 			return fmt.Errorf("read match: %w", err)
 		}
-		v.Package, v.Evidence = d.Package, d.Evidence
+		v.Package, v.Evidence, v.Detected = d.Package, d.Evidence, d.Detected
+		if v.Detected.IsZero() {
+			v.Detected = r.CreatedAt
+		}
 		r.Matches.Vulnerabilities = append(r.Matches.Vulnerabilities, v)
 		return nil
 	})
