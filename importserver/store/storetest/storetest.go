@@ -32,6 +32,8 @@ func Run(t *testing.T, open func(*testing.T) *store.Store) {
 		"an image without work is found":                idle,
 		"packages are rows of their own":                packages,
 		"a report comes back as it was put":             reports,
+		"packages and vulnerabilities lead to images":   queries,
+		"a long answer is told of in pieces":            manyHolders,
 		"one policy is active":                          policies,
 		"a verdict replaces one that rests on the same": evaluations,
 		"a deleted image leaves nothing":                deletion,
