@@ -17,7 +17,7 @@ import (
 // v1Imported is a server with one analysed image, brought through version 1.
 func v1Imported(t *testing.T, tags ...string) (r *running, digest string) {
 	t.Helper()
-	r = start(t, &engine{}, options(t.TempDir()))
+	r = v1Described(start(t, &engine{}, options(t.TempDir())))
 	if _, err := r.ImportDatabase(t.Context(), strings.NewReader("one"), "one", ""); err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func v1Refused(r *running, method, path, body string, code int) map[string]any {
 }
 
 func TestV1Probes(t *testing.T) {
-	r := start(t, &engine{}, options(t.TempDir()))
+	r := v1Described(start(t, &engine{}, options(t.TempDir())))
 	for _, path := range []string{"/v1", "/v1/"} {
 		resp, text := r.request("GET", path, nil, nil)
 		if resp.Request.URL.Path != path || resp.StatusCode != 200 || strings.TrimSpace(text) != `"v1"` {
@@ -120,6 +120,11 @@ func TestV1Images(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	for _, tag := range v1Has(r, "GET", "/v1/summaries/imagetags", "", []string{"fulltag", "imageDigest", "imageId"}, []string{"items", "full_tag"}).([]any) {
+		if at, ok := tag.(map[string]any)["created_at"].(float64); !ok || at < 1e9 {
+			t.Errorf("a tag's time is no number of seconds: %v", tag)
+		}
+	}
 	v1Import(r, digestOf(2), "docker.io/a:2")
 	var one []map[string]any
 	r.call("GET", "/v1/images", `{"tag":"docker.io/a:2"}`, &one)
@@ -156,7 +161,7 @@ func TestV1AddsImagesInTheOlderWay(t *testing.T) {
 		targets <- target.PullString
 		return importserver.Resolved{Digest: digestOf(5), ImageID: digestOf(6)}, nil
 	}}
-	r := start(t, e, options(t.TempDir()))
+	r := v1Described(start(t, e, options(t.TempDir())))
 	r.stop()
 	dockerfile := base64.StdEncoding.EncodeToString([]byte("FROM scratch\n"))
 	for _, c := range []struct{ name, body, target string }{
@@ -336,7 +341,7 @@ func v1One(r *running, method, path, body string, keys, absent []string) map[str
 }
 
 func TestV1Policies(t *testing.T) {
-	r := start(t, &engine{}, options(t.TempDir()))
+	r := v1Described(start(t, &engine{}, options(t.TempDir())))
 	bundle := `{"id":"b","version":"1_0","name":"b","comment":"c",
 		"policies":[{"id":"p","name":"p","version":"1_0","rules":[{"id":"r","gate":"always","trigger":"always","action":"STOP","params":[]}]}],
 		"whitelists":[{"id":"w","name":"w","version":"1_0","items":[]}],
@@ -368,7 +373,7 @@ func TestV1Policies(t *testing.T) {
 }
 
 func TestV1SubscriptionsAndRegistries(t *testing.T) {
-	r := start(t, &engine{}, options(t.TempDir()))
+	r := v1Described(start(t, &engine{}, options(t.TempDir())))
 	one := v1One(r, "POST", "/v1/subscriptions", `{"subscription_key":"docker.io/a:1","subscription_type":"vuln_update","active":true}`,
 		[]string{"userId", "subscription_id"}, []string{"account_name"})
 	path := "/v1/subscriptions/" + one["subscription_id"].(string)
@@ -418,7 +423,7 @@ func TestV1EventsAndQueries(t *testing.T) {
 }
 
 func TestV1System(t *testing.T) {
-	r := start(t, &engine{}, options(t.TempDir()))
+	r := v1Described(start(t, &engine{}, options(t.TempDir())))
 	v1Has(r, "GET", "/v1/system", "", []string{"service_states", "servicename", "hostid"}, []string{"service_name"})
 	r.call("GET", "/v1/system/feeds", "", &[]any{})
 	var token struct{ Token string }
@@ -436,7 +441,7 @@ func TestV1System(t *testing.T) {
 }
 
 func TestV1Accounts(t *testing.T) {
-	r := start(t, &engine{}, options(t.TempDir()))
+	r := v1Described(start(t, &engine{}, options(t.TempDir())))
 	v1Has(r, "POST", "/v1/accounts", `{"name":"one","email":"a@b.example"}`, []string{"name", "state", "email"}, nil)
 	v1Has(r, "POST", "/v1/accounts/one/users", `{"username":"someone","password":"of-someone"}`, []string{"username"}, nil)
 	r.call("GET", "/v1/accounts", "", &[]any{})
