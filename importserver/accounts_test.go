@@ -256,7 +256,7 @@ func TestDeletedAccountLeavesNothing(t *testing.T) {
 
 func TestGuessingIsSlow(t *testing.T) {
 	o := options(t.TempDir())
-	o.LoginDelay = 20 * time.Millisecond
+	o.LoginDelay = 5 * time.Millisecond
 	r := start(t, &engine{}, o)
 	r.population("one")
 	begun := time.Now()
