@@ -18,21 +18,22 @@ var systemOps = map[string]operation{
 	"import_vulnerability_database": postDatabase,
 	"update_vulnerability_database": updateDatabase,
 	"get_openapi":                   getOpenAPI,
+
+	"describe_error_codes": getErrorCodes,
+	"post_system_feeds":    postFeeds,
+	"get_system_feed":      getFeed,
+	"upload_system_feed":   uploadFeed,
+	"toggle_feed_enabled":  notSwitched,
+	"delete_feed":          notSwitched,
+
+	"list_services":                 listServices,
+	"get_services_by_name":          listServices,
+	"get_services_by_name_and_host": listServices,
+	"delete_service":                deleteService,
 }
 
 // systemPending are those that are yet to be built.
-var systemPending = []string{
-	"describe_error_codes",
-	"post_system_feeds",
-	"toggle_feed_enabled",
-	"get_system_feed",
-	"upload_system_feed",
-	"delete_feed",
-	"list_services",
-	"get_services_by_name_and_host",
-	"delete_service",
-	"get_services_by_name",
-}
+var systemPending = []string{}
 
 func getRoot(_ *Account, w http.ResponseWriter, _ *http.Request) error {
 	return give(w, "v2", nil)
@@ -41,29 +42,6 @@ func getRoot(_ *Account, w http.ResponseWriter, _ *http.Request) error {
 func getStatus(a *Account, w http.ResponseWriter, r *http.Request) error {
 	status, err := a.Status(r.Context())
 	return give(w, status, err)
-}
-
-// getSystem lists the one service that does everything.
-func getSystem(a *Account, w http.ResponseWriter, r *http.Request) error {
-	status, err := a.Status(r.Context())
-	return give(w, map[string]any{"service_states": []map[string]any{{
-		"host_id": a.server.options.Host, "service_name": "tidepole", "base_url": "",
-		"status": true, "status_message": "registered", "version": status.Version, "service_detail": status,
-	}}}, err)
-}
-
-// getFeeds shows the vulnerability database as the contract's feed of that name.
-func getFeeds(a *Account, w http.ResponseWriter, r *http.Request) error {
-	feeds := []map[string]any{}
-	d, err := a.Database(r.Context())
-	if d.Present {
-		feeds = append(feeds, map[string]any{
-			"name": "vulnerability_db", "version": d.SchemaVersion, "dataset_name": "vulnerability_db", "dataset_checksum": d.Digest,
-			"data_service_built_at": d.Built, "enterprise_received_at": d.Imported, "created_at": d.Built,
-			"updated_at": d.Imported, "last_full_sync": d.Imported, "enabled": true, "groups": []any{},
-		})
-	}
-	return give(w, feeds, err)
 }
 
 func getHealth(_ *Account, w http.ResponseWriter, _ *http.Request) error {

@@ -42,6 +42,11 @@ type Server struct {
 	metrics *metrics
 	secrets *secretbox.Box // seals the passwords of registries
 
+	life       context.Context // ends with Close
+	end        context.CancelFunc
+	background sync.WaitGroup // what goes on although its request was answered
+	syncing    chan struct{}  // the one place for a download of the vulnerability database
+
 	heavy  chan struct{} // places for what clients ask for that costs as much as an assessment
 	tidy   chan struct{} // wakes the housekeeper
 	closed sync.Once
@@ -60,6 +65,8 @@ func Open(ctx context.Context, o Options, f Functions) (*Server, error) {
 		throttle: access.Throttle{Delay: o.LoginDelay},
 		heavy:    make(chan struct{}, o.Workers), tidy: make(chan struct{}, 1),
 	}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.syncing = make(chan struct{}, 1)
 	if err := s.open(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -168,6 +175,8 @@ func (s *Server) Run(ctx context.Context) error {
 func (s *Server) Close() error {
 	var errs []error
 	s.closed.Do(func() {
+		s.end()
+		s.background.Wait()
 		if s.store != nil {
 			errs = append(errs, s.store.Close())
 		}
