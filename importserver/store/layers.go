@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -76,16 +78,15 @@ func (t *Tx) Ancestors(ctx context.Context, i Image) ([]Image, error) {
 }
 
 // inChunks runs a query, in which %s stands for a list of numbers, for some of
-// them at a time. The query's other arguments come first.
+// them at a time. The numbers are part of the text: as parameters they would take
+// a quarter of a long answer's time.
 func (t *Tx) inChunks(ctx context.Context, query string, args []any, numbers []int64, scan func(*sql.Rows) error) error {
-	for start := 0; start < len(numbers); start += chunk {
-		part := numbers[start:min(start+chunk, len(numbers))]
-		all, marks := append([]any{}, args...), make([]string, len(part))
+	for part := range slices.Chunk(numbers, 5*chunk) {
+		text := make([]string, len(part))
 		for i, n := range part {
-			all = append(all, n)
-			marks[i] = fmt.Sprintf("$%d", len(all))
+			text[i] = strconv.FormatInt(n, 10)
 		}
-		if err := t.each(ctx, fmt.Sprintf(query, strings.Join(marks, ", ")), all, scan); err != nil {
+		if err := t.each(ctx, fmt.Sprintf(query, strings.Join(text, ",")), args, scan); err != nil {
 			return err
 		}
 	}

@@ -94,7 +94,7 @@ func manyHolders(t *testing.T, s *store.Store) {
 	p := store.Package{Type: "npm", Name: "p", Version: "1"}
 	var want []string
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		for n := range 450 {
+		for n := range 1250 {
 			i := store.Image{Account: "a", Digest: fmt.Sprintf("%04d", n), CreatedAt: start}
 			want = append(want, i.Digest)
 			if err := tx.InsertImage(ctx, &i); err != nil {
@@ -109,7 +109,7 @@ func manyHolders(t *testing.T, s *store.Store) {
 		}
 		return nil
 	})
-	for limit, some := range map[int][]string{0: want, 300: want[:300]} {
+	for limit, some := range map[int][]string{0: want, 1100: want[:1100]} {
 		got, err := s.View().ByPackage(t.Context(), "a", store.PackageQuery{Name: "p"}, store.Slice{Limit: limit})
 		if diff := cmp.Diff(some, digests(got)); diff != "" || err != nil {
 			t.Errorf("%v, %s", err, diff)
@@ -120,8 +120,8 @@ func manyHolders(t *testing.T, s *store.Store) {
 			}
 		}
 	}
-	tagged, total, err := s.View().Tagged(t.Context(), "a", store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 447}})
-	if err != nil || len(tagged) != 3 || total != 450 || tagged[2].Digest != "0000" {
+	tagged, total, err := s.View().Tagged(t.Context(), "a", store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1247}})
+	if err != nil || len(tagged) != 3 || total != 1250 || tagged[2].Digest != "0000" {
 		t.Errorf("%+v of %d, %v", tagged, total, err)
 	}
 	if _, _, err := s.View().Tagged(t.Context(), "a", store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}); err == nil {
