@@ -107,7 +107,28 @@ func Published(path string) (*Document, error) {
 	if err := yaml.Unmarshal(data, &tree); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return newDocument(tree, nil)
+	return newDocument(stringKeys(tree).(map[string]any), nil)
+}
+
+// stringKeys makes texts of keys that YAML reads as numbers, such as statuses.
+func stringKeys(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			v[k] = stringKeys(x)
+		}
+	case map[any]any:
+		m := map[string]any{}
+		for k, x := range v {
+			m[fmt.Sprint(k)] = stringKeys(x)
+		}
+		return m
+	case []any:
+		for n, x := range v {
+			v[n] = stringKeys(x)
+		}
+	}
+	return v
 }
 
 // merged is the union of all areas' files, and which area each path and method
