@@ -1,9 +1,11 @@
 package importserver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"sync"
@@ -132,11 +134,12 @@ func (a *Account) finalise(ctx context.Context, r *wire.ImportSource, notes map[
 }
 
 // uploaded are the parts that a finalising request names, by kind and digest.
+// Those that its SBOM carries it need not name.
 func (a *Account) uploaded(ctx context.Context, op store.Operation, contents map[string]string) ([]store.Part, error) {
-	for _, kind := range bundle.Required {
-		if contents[string(kind)] == "" {
-			return nil, fault.New(fault.Invalid, "import operation %s: contents lack %s", op.ID, kind)
-		}
+	contents = renamed(contents)
+	if contents[string(bundle.Packages)] == "" {
+		return nil, fault.New(fault.Invalid, "import operation %s: contents lack %s", op.ID, bundle.Packages).
+			WithDetail("content_type", string(bundle.Packages))
 	}
 	for kind := range contents {
 		if !isKind(kind) {
@@ -164,8 +167,27 @@ func (a *Account) uploaded(ctx context.Context, op store.Operation, contents map
 		}
 		parts = append(parts, p)
 	}
-	return parts, nil
+	if err := a.server.plainDockerfile(ctx, parts); err != nil {
+		return nil, err
+	}
+	return a.server.withCarried(ctx, parts)
 }
+
+// renamed are contents that call the syft document by its part's name, though the
+// client called it by the route that it was uploaded to.
+func renamed(contents map[string]string) map[string]string {
+	document := contents[wholeSBOM]
+	if document == "" {
+		return contents
+	}
+	contents = maps.Clone(contents)
+	delete(contents, wholeSBOM)
+	contents[string(bundle.Packages)] = cmp.Or(contents[string(bundle.Packages)], document)
+	return contents
+}
+
+// wholeSBOM is the other name of bundle.Packages.
+const wholeSBOM = "sbom"
 
 func isKind(name string) bool {
 	for _, k := range bundle.Kinds {

@@ -21,14 +21,25 @@ const (
 	maxUploads = 64   // different parts of one operation
 )
 
-// OpenOperation begins an import. It lives for Options.ImportTTL.
+// OpenOperation begins an import. It lives for Options.ImportTTL. An account may
+// have Options.MaxImports open.
 func (a *Account) OpenOperation(ctx context.Context) (wire.Operation, error) {
 	now := a.server.now()
 	o := store.Operation{
 		ID: newUUID(), Account: a.name, Status: wire.OperationPending,
 		CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(a.server.options.ImportTTL),
 	}
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.InsertOperation(ctx, o) })
+	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		open, err := tx.OpenOperations(ctx, a.name, o.Status, now)
+		if err != nil {
+			return err
+		}
+		if most := a.server.options.MaxImports; open >= most {
+			return fault.New(fault.Invalid, "%d import operations are open, and no more than %d may be", open, most).
+				WithHint("finish or delete some; what is left open ends by itself after %s", a.server.options.ImportTTL)
+		}
+		return tx.InsertOperation(ctx, o)
+	})
 	return operationOf(o), err
 }
 

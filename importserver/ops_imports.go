@@ -20,6 +20,7 @@ var importsOps = map[string]operation{
 	"import_image_manifest":        postPart("manifest"),
 	"import_image_packages":        postPart("packages"),
 	"import_image_parent_manifest": postPart("parent-manifest"),
+	"import_image_sbom":            postPart("packages"),
 	"import_secret_searches":       postPart("secret-searches"),
 	"list_import_content_searches": getParts("content-searches"),
 	"list_import_dockerfiles":      getParts("dockerfile"),
@@ -32,9 +33,7 @@ var importsOps = map[string]operation{
 }
 
 // importsPending are those that are yet to be built.
-var importsPending = []string{
-	"import_image_sbom",
-}
+var importsPending []string
 
 func postOperation(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var nothing any

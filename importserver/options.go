@@ -103,6 +103,7 @@ type Options struct {
 	RetryDelay   time.Duration // after the first failed attempt, doubled after each: 5 s
 	Housekeeping time.Duration // how often rubbish is removed: 60 s
 	ImportTTL    time.Duration // how long an import operation lives: 24 h
+	MaxImports   int           // import operations that an account may have open: 1,000
 	BlobAge      time.Duration // how long an unreferenced blob is kept: 1 h
 	EventAge     time.Duration // how long an event is kept: 30 days
 	MaxEvents    int           // events kept of an account: 100,000
@@ -131,6 +132,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.RetryDelay, 5*time.Second)
 	set(&o.Housekeeping, time.Minute)
 	set(&o.ImportTTL, 24*time.Hour)
+	set(&o.MaxImports, 1000)
 	set(&o.BlobAge, time.Hour)
 	set(&o.EventAge, 30*24*time.Hour)
 	set(&o.MaxEvents, 100_000)

@@ -53,6 +53,13 @@ func (t *Tx) Operations(ctx context.Context, account string, limit int) ([]Opera
 	return all, err
 }
 
+// OpenOperations counts an account's imports of a status that have not expired.
+func (t *Tx) OpenOperations(ctx context.Context, account, status string, now time.Time) (n int, err error) {
+	err = t.one(ctx, `SELECT COUNT(*) FROM operations WHERE account = $1 AND status = $2 AND expires_at > $3`,
+		[]any{account, status, micros(now)}, []any{&n})
+	return n, err
+}
+
 // MoveOperation takes an import from one status to another, if it still has the
 // first. It tells whether it had.
 func (t *Tx) MoveOperation(ctx context.Context, id, from, to string, at time.Time) (bool, error) {
