@@ -288,3 +288,18 @@ func (o *Operation) PathParameters() []string {
 func (o *Operation) Codes() []string {
 	return slices.Sorted(maps.Keys(o.op.Responses.Map()))
 }
+
+// Fallible tells whether a request can be other than the operation is described:
+// where it has nothing but a name in its path, nothing can be wrong with it.
+func (o *Operation) Fallible() bool {
+	if o.Body != None {
+		return true
+	}
+	for _, p := range o.op.Parameters {
+		s := p.Value.Schema.Value
+		if p.Value.In != "header" && (p.Value.Required && p.Value.In == "query" || !s.Type.Is("string") || s.Pattern != "" || len(s.Enum) > 0) {
+			return true
+		}
+	}
+	return false
+}

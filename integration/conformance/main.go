@@ -39,7 +39,7 @@ func main() {
 // cases are all that there are.
 func cases() []Case {
 	return slices.Concat(systemCases, accountsCases, imagesCases, importsCases, contentsCases, reportsCases,
-		eventsCases, registriesCases, queryCases, v1Cases)
+		eventsCases, registriesCases, queryCases, v1Cases, sweepCases)
 }
 
 // check runs all cases and tells how many failed.
@@ -67,6 +67,14 @@ func check(ctx context.Context, w io.Writer, base, user, password string) (faile
 		if ctx.Err() != nil {
 			return failed, ctx.Err()
 		}
+	}
+	listed, left := 0, unseen(d, seen)
+	for _, o := range d.Operations() {
+		listed += len(o.Codes())
+	}
+	fmt.Fprintf(w, "%d operations list %d statuses; these were not seen:\n", len(d.Operations()), listed)
+	for _, l := range left {
+		fmt.Fprintln(w, "    "+l)
 	}
 	return failed, nil
 }
