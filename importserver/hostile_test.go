@@ -1,0 +1,194 @@
+package importserver_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/openapi"
+)
+
+// hostile are bodies that no operation takes: what is sent, and whether it is even
+// JSON of the right form.
+func hostile(limit int64) map[string]string {
+	return map[string]string{
+		"nothing of JSON":    "\x00\xff{",
+		"not UTF-8":          `{"name":"` + "\xff\xfe" + `"}`,
+		"nested deep":        strings.Repeat("[", 20_000),
+		"nested and closed":  strings.Repeat(`{"a":`, 1000) + "1" + strings.Repeat("}", 1000),
+		"a key twice":        `{"name":"a","name":"b"}`,
+		"more after its end": `{} {}`,
+		"cut off":            `{"name":"a`,
+		"longer than it may": strings.Repeat(" ", int(limit)) + " {}",
+	}
+}
+
+// TestHostileBodies sends to every operation that reads JSON what none of them takes.
+func TestHostileBodies(t *testing.T) {
+	r := analysed(t, &engine{})
+	d, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, o := range d.Operations() {
+		if o.Body != openapi.JSON || o.Limit > 32<<20 {
+			continue
+		}
+		path := parameter.ReplaceAllString(o.Path, digestOf(1))
+		for name, body := range hostile(o.Limit) {
+			tried++
+			resp, text := r.request(o.Method, path, strings.NewReader(body), nil)
+			var e wire.Error
+			if err := json.Unmarshal([]byte(text), &e); err != nil || resp.StatusCode != 400 || e.Code != 400 || e.Message == "" || len(text) > 4096 {
+				t.Errorf("%s: %s: %d %.300s", o.ID, name, resp.StatusCode, text)
+			}
+		}
+	}
+	if tried < 50 {
+		t.Errorf("only %d requests were tried", tried)
+	}
+	var list wire.ImageList
+	if r.call("GET", wire.RouteImages, "", &list); len(list.Items) != 1 {
+		t.Errorf("images after all that: %d", len(list.Items))
+	}
+}
+
+// TestWrongTypesAreRefused sends each property of the requests that this knows a
+// value of each other type.
+func TestWrongTypesAreRefused(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	values := map[string]string{"text": `"x"`, "number": `7`, "object": `{"x":1}`, "list": `[1]`, "truth": `true`}
+	for _, test := range []struct{ path, body, right string }{
+		{"/v2/accounts", `{"name":%s}`, "text"},
+		{"/v2/accounts", `{"name":"abc","email":%s}`, "text"},
+		{"/v2/accounts/admin/users", `{"username":%s,"password":"123456"}`, "text"},
+		{"/v2/accounts/admin/users", `{"username":"somebody","password":%s}`, "text"},
+		{"/v2/images", `{"source":%s}`, ""},
+		{"/v2/images", `{"source":{"tag":%s}}`, ""},
+		{"/v2/images", `{"source":{"tag":{"pull_string":%s}}}`, "text"},
+		{"/v2/images", `{"annotations":%s,"source":{"tag":{"pull_string":"a b"}}}`, "object"},
+		{"/v2/images", `{"source":{"import":{"operation_uuid":"x","digest":"x","tags":%s,"contents":{}}}}`, ""},
+		{"/v2/subscriptions", `{"subscription_key":%s,"subscription_type":"tag_update"}`, "text"},
+		{"/v2/registries?validate=false", `{"registry":%s}`, "text"},
+		{"/v2/registries?validate=false", `{"registry":"r.io","registry_verify":%s}`, "truth"},
+		{"/v2/policies", `{"id":%s}`, ""},
+		{"/v2/user/api-keys", `{"name":%s,"expires_at":"2999-01-01T00:00:00Z"}`, "text"},
+		{"/v2/user/api-keys", `{"name":"k","expires_at":%s}`, "text"},
+	} {
+		for kind, value := range values {
+			if kind == test.right {
+				continue
+			}
+			body := fmt.Sprintf(test.body, value)
+			if e := r.refused("POST", test.path, body, nil); e.Code != 400 {
+				t.Errorf("%s %s: %+v", test.path, body, e)
+			}
+		}
+	}
+}
+
+// TestBombsEndInALimit: what a body unpacks to counts, and the parts of an import
+// are not in memory.
+func TestBombsEndInALimit(t *testing.T) {
+	o := options(t.TempDir())
+	o.MaxPart = 8 << 20
+	r := start(t, &engine{}, o)
+	var op wire.Operation
+	r.call("POST", wire.RouteOperations, "", &op)
+	var bomb bytes.Buffer
+	z := gzip.NewWriter(&bomb)
+	for range 512 {
+		if _, err := z.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for range 10 {
+		e := r.refused("POST", wire.Path(wire.RoutePart, op.UUID, "packages"), bomb.String(), func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") })
+		if e.Code != 400 || e.Type != "too_large" {
+			t.Fatalf("%+v", e)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 64<<20 {
+		t.Errorf("10 bombs of 512 MiB left %d MiB of memory", grown>>20)
+	}
+	for _, encoding := range []string{"br", "gzip, gzip", "\"", "zstd"} {
+		if e := r.refused("POST", wire.Path(wire.RoutePart, op.UUID, "packages"), "not of it", func(r *http.Request) { r.Header.Set("Content-Encoding", encoding) }); e.Code != 415 && e.Code != 400 {
+			t.Errorf("%s: %+v", encoding, e)
+		}
+	}
+}
+
+// TestOddRequestLines sends what no client library would.
+func TestOddRequestLines(t *testing.T) {
+	r := analysed(t, &engine{})
+	address := strings.TrimPrefix(r.web.URL, "http://")
+	const signed = "Authorization: Basic YWRtaW46dGhlLXBhc3N3b3JkLW9mLXRoZS10ZXN0cw==\r\n"
+	for name, test := range map[string]struct {
+		line, headers string
+		codes         []int
+	}{
+		"two slashes":           {"GET //v2//images HTTP/1.1", signed, []int{301, 307, 404}},
+		"up and out":            {"GET /v2/images/../../etc/passwd HTTP/1.1", signed, []int{301, 307, 404}},
+		"up, escaped":           {"GET /v2/images/%2e%2e%2f%2e%2e%2fetc HTTP/1.1", signed, []int{400, 404}},
+		"a zero byte":           {"GET /v2/images/%00 HTTP/1.1", signed, []int{400, 404}},
+		"an address of its own": {"GET http://elsewhere.test/v2/images HTTP/1.1", signed, []int{200}},
+		"an unfinished escape":  {"GET /v2/images/%2 HTTP/1.1", signed, []int{400}},
+		"no host":               {"GET /v2/images HTTP/1.1\r\nX: y", signed, []int{400}},
+		"a password twice":      {"GET /v2/images HTTP/1.1", "Authorization: Basic eDp5\r\n" + signed, []int{401}},
+		"half a password":       {"GET /v2/images HTTP/1.1", "Authorization: Basic !!!\r\n", []int{401}},
+		"a long header":         {"GET /v2/images HTTP/1.1", signed + "X: " + strings.Repeat("y", 2<<20) + "\r\n", []int{431}},
+		"two lengths":           {"POST /v2/imports/images HTTP/1.1", signed + "Content-Length: 1\r\nContent-Length: 2\r\n", []int{400}},
+		"a length and chunks":   {"POST /v2/imports/images HTTP/1.1", signed + "Content-Length: 1\r\nTransfer-Encoding: x\r\n", []int{400, 501}},
+		"a method of its own":   {"STEAL /v2/images HTTP/1.1", signed, []int{405}},
+		"a control character":   {"GET /v2/images HTTP/1.1", signed + "x-anchore-account: \x1b[31m\r\n", []int{400, 404}},
+		"an odd request id":     {"GET /v2/images HTTP/1.1", signed + "Anchore-Request-Id: A B\x7f\r\n", []int{200, 400}},
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		host := "Host: " + address + "\r\n"
+		if name == "no host" {
+			host = ""
+		}
+		go func() { _, _ = io.WriteString(conn, test.line+"\r\n"+host+test.headers+"Connection: close\r\n\r\n") }()
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			conn.Close()
+			continue
+		}
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+		conn.Close()
+		ok := false
+		for _, c := range test.codes {
+			ok = ok || resp.StatusCode == c
+		}
+		if !ok || bytes.Contains(text, []byte{0x1b}) {
+			t.Errorf("%s: %d %.200q", name, resp.StatusCode, text)
+		}
+	}
+	if code := r.status("GET", wire.RouteImages, "", nil); code != 200 {
+		t.Errorf("after all that: %d", code)
+	}
+}
