@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -99,7 +100,8 @@ func (a *Account) write(ctx context.Context, tx *store.Tx, old store.Image, foun
 }
 
 // call gives an image its names. A name that means this image already is left as
-// it is.
+// it is; with force and a time of its own, so is one that meant it before: what is
+// analysed anew does not become what the name means now.
 func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admission) error {
 	now := a.server.now()
 	created := n.created
@@ -114,6 +116,15 @@ func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admissi
 		if err != nil && !errors.Is(err, store.ErrNone) {
 			return err
 		}
+		if n.force && !n.created.IsZero() {
+			had, err := hasName(ctx, tx, image, r)
+			if err != nil {
+				return err
+			}
+			if had {
+				continue
+			}
+		}
 		err = tx.PutTag(ctx, store.Tag{
 			Image: image, Account: a.name, Registry: r.Registry, Repository: r.Repository, Tag: r.Tag,
 			CreatedAt: created, DetectedAt: now,
@@ -123,6 +134,14 @@ func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admissi
 		}
 	}
 	return nil
+}
+
+// hasName tells whether a name meant an image at some time.
+func hasName(ctx context.Context, tx *store.Tx, image int64, r reference.Reference) (bool, error) {
+	all, err := tx.Tags(ctx, image)
+	return slices.ContainsFunc(all, func(t store.Tag) bool {
+		return t.Registry == r.Registry && t.Repository == r.Repository && t.Tag == r.Tag
+	}), err
 }
 
 // merged are old annotations with new ones over them; "null" removes.
