@@ -107,5 +107,5 @@ func (t Imported) document() string {
 	return `{"artifacts":[` + strings.Join(all, ",") + `],"artifactRelationships":[],"files":[],
 		"source":{"id":"s","name":"x","version":"1","type":"image","metadata":{}},
 		"distro":{"id":"debian","versionID":"12"},"descriptor":{"name":"syft","version":"1.0.0"},
-		"schema":{"version":"16.0.0","url":"https://example.org/schema.json"}}`
+		"schema":{"version":"16.0.0","url":"https://raw.githubusercontent.com/anchore/syft/main/schema/json/schema-16.0.0.json"}}`
 }
