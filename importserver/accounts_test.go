@@ -221,6 +221,25 @@ func TestPasswordsKeysAndTokens(t *testing.T) {
 	}
 }
 
+func TestUserOfAnEarlierNameIsAnother(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	r.population("one")
+	one := basic("user-one", userPassword)
+	if code := r.status("GET", "/v2/user", "", one); code != 200 {
+		t.Fatalf("at first: %d", code)
+	}
+	if code := r.status("DELETE", "/v2/accounts/one/users/user-one", "", nil); code != 204 {
+		t.Fatalf("delete: %d", code)
+	}
+	r.call("POST", "/v2/accounts/one/users", `{"username":"user-one","password":"of somebody else"}`, nil)
+	if code := r.status("GET", "/v2/user", "", one); code != 401 {
+		t.Errorf("the earlier user's password: %d", code)
+	}
+	if code := r.status("GET", "/v2/user", "", basic("user-one", "of somebody else")); code != 200 {
+		t.Errorf("his own: %d", code)
+	}
+}
+
 func TestDeletedAccountLeavesNothing(t *testing.T) {
 	o := options(t.TempDir())
 	r := start(t, &engine{}, o)

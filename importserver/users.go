@@ -91,7 +91,10 @@ func (a *Account) AddUser(ctx context.Context, r wire.UserRequest) (wire.User, e
 		return wire.User{}, err
 	}
 	now := a.server.now()
-	u := store.User{Name: r.Username, Account: a.name, Password: hash, PasswordAt: now, CreatedAt: now, UpdatedAt: now}
+	u := store.User{
+		Name: r.Username, Account: a.name, Password: hash, PasswordAt: now, CreatedAt: now, UpdatedAt: now,
+		Epoch: now.UnixMicro(), // that of no earlier user of the name
+	}
 	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
 		added, err := tx.InsertUser(ctx, u)
 		if err == nil && !added {
