@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -17,11 +18,29 @@ import (
 type Account struct {
 	server *Server
 	name   string
+	since  time.Time  // when the account was made; zero for whichever has the name
 	by     *principal // who acts; nil for the server itself
 }
 
 // Account is the server as the account of that name sees it.
 func (s *Server) Account(name string) *Account { return &Account{server: s, name: name} }
+
+// inTx runs do in one transaction, if the account is still the one that it was:
+// what began before an account was deleted must not end in the next of its name.
+func (a *Account) inTx(ctx context.Context, do func(*store.Tx) error) error {
+	return a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		row, err := tx.Account(ctx, a.name)
+		switch {
+		case errors.Is(err, store.ErrNone) || err == nil && !a.since.IsZero() && !a.since.Equal(row.CreatedAt):
+			return fault.New(fault.Forbidden, "there is no account %.100q any more", a.name)
+		case err == nil && row.State == wire.AccountDeleting:
+			return fault.New(fault.Forbidden, "the account %.100q is being deleted", a.name)
+		case err != nil:
+			return err
+		}
+		return do(tx)
+	})
+}
 
 // image is the account's image of a digest.
 func (a *Account) image(ctx context.Context, digest string) (store.Image, error) {

@@ -11,17 +11,15 @@ import (
 // introduceAdmin sees to the account and the user that every server has.
 func (s *Server) introduceAdmin(ctx context.Context) error {
 	now := s.now()
-	err := s.store.InTx(ctx, func(tx *store.Tx) error {
+	return s.store.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.InsertAccount(ctx, store.Account{Name: Admin, Type: "admin", State: wire.AccountEnabled, CreatedAt: now, UpdatedAt: now}); err != nil {
 			return err
 		}
-		_, err := tx.InsertUser(ctx, store.User{Name: Admin, Account: Admin, CreatedAt: now, UpdatedAt: now})
-		return err
+		if _, err := tx.InsertUser(ctx, store.User{Name: Admin, Account: Admin, CreatedAt: now, UpdatedAt: now}); err != nil {
+			return err
+		}
+		return s.introduce(ctx, tx, Admin)
 	})
-	if err != nil {
-		return err
-	}
-	return s.introduce(ctx, Admin)
 }
 
 // over is an account as whoever acts sees it, if he may see it at all: users of the
@@ -31,7 +29,7 @@ func (a *Account) over(ctx context.Context, name string) (*Account, store.Accoun
 		return nil, store.Account{}, noAccount(store.ErrNone, name)
 	}
 	row, err := a.server.store.View().Account(ctx, name)
-	return &Account{server: a.server, name: name, by: a.by}, row, noAccount(err, name)
+	return &Account{server: a.server, name: name, since: row.CreatedAt, by: a.by}, row, noAccount(err, name)
 }
 
 func accountOf(a store.Account) wire.Account {
@@ -58,18 +56,20 @@ func (a *Account) AccountInfo(ctx context.Context, name string) (wire.Account, e
 func (a *Account) AddAccount(ctx context.Context, r wire.AccountRequest) (wire.Account, error) {
 	now := a.server.now()
 	row := store.Account{Name: r.Name, Email: r.Email, Type: "user", State: wire.AccountEnabled, CreatedAt: now, UpdatedAt: now}
-	added := false
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) (err error) {
-		added, err = tx.InsertAccount(ctx, row)
-		return err
+	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		added, err := tx.InsertAccount(ctx, row)
+		if err == nil && !added {
+			err = fault.New(fault.Conflict, "the account %s exists", r.Name)
+		}
+		if err != nil {
+			return err
+		}
+		return a.server.introduce(ctx, tx, r.Name)
 	})
-	if err == nil && !added {
-		err = fault.New(fault.Conflict, "the account %s exists", r.Name)
-	}
 	if err != nil {
 		return wire.Account{}, err
 	}
-	return accountOf(row), a.server.introduce(ctx, r.Name)
+	return accountOf(row), nil
 }
 
 // UpdateAccount changes an account's address.

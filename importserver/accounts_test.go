@@ -2,13 +2,17 @@ package importserver_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver"
 )
@@ -248,19 +252,7 @@ func TestDeletedAccountLeavesNothing(t *testing.T) {
 	if _, err := r.server.Account("one").Import(t.Context(), b, wire.AddOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	r.call("PUT", "/v2/accounts/one/state", `{"state":"disabled"}`, nil)
-	if code := r.status("DELETE", "/v2/accounts/one", "", nil); code != 204 {
-		t.Fatalf("delete: %d", code)
-	}
-	for range 500 {
-		if r.status("GET", "/v2/accounts/one", "", nil) == 404 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if code := r.status("GET", "/v2/accounts/one", "", nil); code != 404 {
-		t.Fatalf("after it: %d", code)
-	}
+	r.dropAccount("one")
 	if code := r.status("GET", "/v2/user", "", basic("user-one", userPassword)); code != 401 {
 		t.Errorf("its user: %d", code)
 	}
@@ -270,6 +262,87 @@ func TestDeletedAccountLeavesNothing(t *testing.T) {
 		if text = strings.TrimSpace(text); text != `{"items":[]}` && text != "[]" {
 			t.Errorf("%s of an account of the same name: %s", path, text)
 		}
+	}
+}
+
+// dropAccount deletes an account and waits until it is gone.
+func (r *running) dropAccount(name string) {
+	r.t.Helper()
+	path := "/v2/accounts/" + name
+	r.call("PUT", path+"/state", `{"state":"disabled"}`, nil)
+	if code := r.status("DELETE", path, "", nil); code != 204 {
+		r.t.Fatalf("delete: %d", code)
+	}
+	for range 500 {
+		if r.status("GET", path, "", nil) == 404 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	r.t.Fatalf("the account %s stays", name)
+}
+
+// What was begun in an account that is deleted meanwhile does not end in the next
+// one of its name.
+func TestSlowRequestDoesNotOutliveItsAccount(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	r.population("one")
+	rest, body := io.Pipe()
+	begun, once := make(chan struct{}), sync.Once{}
+	trace := &httptrace.ClientTrace{Got100Continue: func() { once.Do(func() { close(begun) }) }}
+	answered := make(chan int)
+	go func() {
+		resp, _ := r.request("POST", "/v2/policies", rest, func(q *http.Request) {
+			*q = *q.WithContext(httptrace.WithClientTrace(q.Context(), trace))
+			q.Header.Set("Expect", "100-continue")
+			basic("user-one", userPassword)(q)
+		})
+		answered <- resp.StatusCode
+	}()
+	select {
+	case <-begun: // he is signed in: his body is asked for
+	case code := <-answered:
+		t.Fatalf("answered %d without the body", code)
+	}
+	r.dropAccount("one")
+	r.population("one")
+	go func() { defer body.Close(); io.WriteString(body, toJSON(t, testPolicy("late"))) }()
+	if code := <-answered; code != http.StatusForbidden {
+		t.Errorf("answered %d", code)
+	}
+	policies, err := r.server.Account("one").Policies(t.Context(), false)
+	if err != nil || slices.ContainsFunc(policies, func(p wire.PolicyRecord) bool { return p.ID == "late" }) {
+		t.Errorf("policies of the new account: %+v, %v", policies, err)
+	}
+}
+
+func TestNothingIsWrittenInAnAccountThatIsBeingDeleted(t *testing.T) {
+	s := open(t, &engine{}, options(t.TempDir())) // nobody keeps its house
+	admin, ctx := s.Account(importserver.Admin), t.Context()
+	if _, err := admin.AddAccount(ctx, wire.AccountRequest{Name: "one"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.SetAccountState(ctx, "one", wire.AccountDisabled); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.DeleteAccount(ctx, "one"); err != nil {
+		t.Fatal(err)
+	}
+	one := s.Account("one")
+	b := newBundle(t, image{digest: digestOf(1), tags: []string{"a:1"}})
+	_, imported := one.Import(ctx, b, wire.AddOptions{})
+	_, opened := one.OpenOperation(ctx)
+	_, user := one.AddUser(ctx, wire.UserRequest{Username: "late", Password: userPassword})
+	for what, err := range map[string]error{"import": imported, "operation": opened, "user": user} {
+		if fault.Of(err) != fault.Forbidden || !strings.Contains(err.Error(), "is being deleted") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if err := s.Tidy(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := admin.AccountInfo(ctx, "one"); fault.Of(err) != fault.NotFound {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

@@ -95,7 +95,7 @@ func (a *Account) pull(ctx context.Context, r reference.Reference, platform, doc
 		Request: store.Request{PullString: r.FullDigest(found.ParentDigest), Platform: found.Platform, Dockerfile: file},
 	}
 	var known bool
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		known, err = a.admit(ctx, tx, n)
 		return err
 	})

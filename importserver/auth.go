@@ -163,7 +163,7 @@ func (s *Server) principal(ctx context.Context, u store.User, via string) (princ
 	if home.State != wire.AccountEnabled {
 		return principal{}, errDenied
 	}
-	return principal{user: u.Name, home: u.Account, system: u.Account == Admin, via: via}, nil
+	return principal{user: u.Name, home: u.Account, since: home.CreatedAt, system: u.Account == Admin, via: via}, nil
 }
 
 // as is the server as a user sees it who acts for an account: his own, if none is
@@ -175,10 +175,11 @@ func (s *Server) as(ctx context.Context, p principal, name string) (*Account, er
 	}
 	if p.system {
 		p.role = openapi.Admin
-		if _, err := s.store.View().Account(ctx, name); err != nil {
+		row, err := s.store.View().Account(ctx, name)
+		if err != nil {
 			return nil, noAccount(err, name)
 		}
-		return &Account{server: s, name: name, by: &p}, nil
+		return &Account{server: s, name: name, since: row.CreatedAt, by: &p}, nil
 	}
 	members, err := s.store.View().Members(ctx, p.user, name)
 	if err != nil {
@@ -194,7 +195,7 @@ func (s *Server) as(ctx context.Context, p principal, name string) (*Account, er
 	case name != p.home:
 		return nil, fault.New(fault.Forbidden, "%s may not act for the account %.100q", p.user, name)
 	}
-	return &Account{server: s, name: name, by: &p}, nil
+	return &Account{server: s, name: name, since: a.CreatedAt, by: &p}, nil
 }
 
 // noAccount says that there is no account of a name.

@@ -30,7 +30,7 @@ func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool
 	list := []wire.Deletion{}
 	for _, digest := range digests {
 		d := wire.Deletion{Digest: digest}
-		err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		err := a.inTx(ctx, func(tx *store.Tx) error {
 			var err error
 			d, err = a.delete(ctx, tx, digest, force)
 			return err

@@ -74,7 +74,7 @@ func noEvent(id string) error {
 
 // DeleteEvent deletes one of the account's events.
 func (a *Account) DeleteEvent(ctx context.Context, id string) error {
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteEvent(ctx, a.name, id) })
+	err := a.inTx(ctx, func(tx *store.Tx) error { return tx.DeleteEvent(ctx, a.name, id) })
 	if errors.Is(err, store.ErrNone) {
 		return noEvent(id)
 	}
@@ -95,7 +95,7 @@ func (a *Account) DeleteEvents(ctx context.Context, f wire.EventFilter) ([]strin
 	ids := []string{}
 	for {
 		var some []string
-		err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+		err := a.inTx(ctx, func(tx *store.Tx) error {
 			some, err = tx.DeleteEvents(ctx, a.name, q)
 			return err
 		})

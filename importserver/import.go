@@ -54,7 +54,7 @@ func (a *Account) bring(ctx context.Context, n admission, also func(*store.Tx) e
 	}
 	n.image.Evidence = evidenceOf(n.parts)
 	var known bool
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		if known, err = a.admit(ctx, tx, n); err != nil || also == nil {
 			return err
 		}

@@ -87,7 +87,7 @@ func (a *Account) AddKey(ctx context.Context, user string, r wire.APIKey) (wire.
 	if err := checkKey(k); err != nil {
 		return wire.APIKey{}, err
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		all, err := tx.Keys(ctx, user)
 		if err == nil && len(all) >= maxKeys {
 			err = fault.New(fault.Invalid, "add API key: %s has %d, which is the most", user, maxKeys).WithHint("delete those that are not used any more")
@@ -140,7 +140,7 @@ func (a *Account) ChangeKey(ctx context.Context, user, name string, c wire.APIKe
 	if err := checkKey(k); err != nil {
 		return wire.APIKey{}, err
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		changed, err := tx.UpdateKey(ctx, k)
 		if err == nil && !changed {
 			err = takenKey(user, k.Name)
@@ -156,5 +156,5 @@ func (a *Account) DeleteKey(ctx context.Context, user, name string) error {
 	if err != nil {
 		return err
 	}
-	return a.server.store.InTx(ctx, func(tx *store.Tx) error { return ignoreNone(tx.DeleteKey(ctx, k.ID)) })
+	return a.inTx(ctx, func(tx *store.Tx) error { return ignoreNone(tx.DeleteKey(ctx, k.ID)) })
 }

@@ -105,7 +105,7 @@ func (a *Account) refusedLogin(ctx context.Context, name string, l *Login, err e
 	}
 	a.noteLogin(ctx, l.from, refused)
 	ctx = context.WithoutCancel(ctx)
-	marked := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.MarkRegistry(ctx, l.from, a.server.now()) })
+	marked := a.inTx(ctx, func(tx *store.Tx) error { return tx.MarkRegistry(ctx, l.from, a.server.now()) })
 	if marked != nil {
 		a.server.log.Error("refused login not remembered", "registry", l.from.Registry, "error", marked)
 	}

@@ -52,7 +52,7 @@ func (a *Account) note(ctx context.Context, tx *store.Tx, e event) error {
 // transaction therefore. That it cannot is logged.
 func (a *Account) noteAlone(ctx context.Context, e event) {
 	ctx = context.WithoutCancel(ctx) // who asked may have gone
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return a.note(ctx, tx, e) })
+	err := a.inTx(ctx, func(tx *store.Tx) error { return a.note(ctx, tx, e) })
 	if err != nil {
 		a.server.log.Error("event not recorded", "type", e.Type, "resource", e.ResourceID, "error", err)
 	}

@@ -29,7 +29,7 @@ func (a *Account) OpenOperation(ctx context.Context) (wire.Operation, error) {
 		ID: newUUID(), Account: a.name, Status: wire.OperationPending,
 		CreatedAt: now, UpdatedAt: now, ExpiresAt: now.Add(a.server.options.ImportTTL),
 	}
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		open, err := tx.OpenOperations(ctx, a.name, o.Status, now)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (a *Account) DeleteOperation(ctx context.Context, id string) (wire.Operatio
 	if _, err := a.operation(ctx, id); err != nil {
 		return wire.Operation{}, err
 	}
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		_, err := tx.MoveOperation(ctx, id, wire.OperationPending, wire.OperationInvalidated, a.server.now())
 		return err
 	})
@@ -124,7 +124,7 @@ func (a *Account) Upload(ctx context.Context, id, kind, mediaType string, r io.R
 	if err != nil {
 		return wire.Upload{}, err
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		p, err = a.record(ctx, tx, o, p)
 		return err
 	})

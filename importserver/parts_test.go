@@ -201,6 +201,7 @@ func TestOpenImportsAreBounded(t *testing.T) {
 	r.call("DELETE", wire.Path(wire.RouteOperation, last.UUID), "", nil)
 	r.call("POST", wire.RouteOperations, "{}", nil)
 	r.refused("POST", wire.RouteOperations, "{}", nil)
+	r.population("other")
 	if _, err := r.server.Account("other").OpenOperation(t.Context()); err != nil {
 		t.Errorf("another account: %v", err)
 	}

@@ -13,19 +13,17 @@ import (
 )
 
 // introduce gives an account that has no policy the default one.
-func (s *Server) introduce(ctx context.Context, account string) error {
-	return s.store.InTx(ctx, func(tx *store.Tx) error {
-		all, err := tx.Policies(ctx, account)
-		if err != nil || len(all) > 0 || s.functions.DefaultPolicy.ID == "" {
-			return err
-		}
-		now := s.now()
-		p := store.Policy{Account: account, Policy: s.functions.DefaultPolicy, CreatedAt: now, UpdatedAt: now}
-		if err := tx.PutPolicy(ctx, p); err != nil {
-			return err
-		}
-		return tx.ActivatePolicy(ctx, account, p.Policy.ID)
-	})
+func (s *Server) introduce(ctx context.Context, tx *store.Tx, account string) error {
+	all, err := tx.Policies(ctx, account)
+	if err != nil || len(all) > 0 || s.functions.DefaultPolicy.ID == "" {
+		return err
+	}
+	now := s.now()
+	p := store.Policy{Account: account, Policy: s.functions.DefaultPolicy, CreatedAt: now, UpdatedAt: now}
+	if err := tx.PutPolicy(ctx, p); err != nil {
+		return err
+	}
+	return tx.ActivatePolicy(ctx, account, p.Policy.ID)
 }
 
 // Policies lists the account's policies; with detail, whole.
@@ -109,7 +107,7 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 		return wire.PolicyRecord{}, err
 	}
 	var kept store.Policy
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		old, err := tx.Policy(ctx, a.name, p.ID)
 		if err == nil && old.Digest == store.PolicyDigest(p) {
 			kept = old
@@ -136,7 +134,7 @@ func (a *Account) putPolicy(ctx context.Context, p policy.Policy, may func(old s
 // ActivatePolicy makes a policy the account's only active one.
 func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRecord, error) {
 	var p store.Policy
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		old, err := a.policy(ctx, tx, id)
 		if err != nil {
 			return err
@@ -154,7 +152,7 @@ func (a *Account) ActivatePolicy(ctx context.Context, id string) (wire.PolicyRec
 
 // DeletePolicy deletes a policy that is not active.
 func (a *Account) DeletePolicy(ctx context.Context, id string) error {
-	return a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	return a.inTx(ctx, func(tx *store.Tx) error {
 		p, err := a.policy(ctx, tx, id)
 		if err != nil {
 			return err

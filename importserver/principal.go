@@ -1,6 +1,8 @@
 package importserver
 
 import (
+	"time"
+
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/openapi"
@@ -8,11 +10,12 @@ import (
 
 // principal is who signed in, and as what he acts in the account at hand.
 type principal struct {
-	user   string // his name
-	home   string // the account that he belongs to
-	system bool   // he belongs to the admin account
-	role   string // in the account acted for: openapi.Read, Write or Admin
-	via    string // password, api-key, token
+	user   string    // his name
+	home   string    // the account that he belongs to
+	since  time.Time // when that was made
+	system bool      // he belongs to the admin account
+	role   string    // in the account acted for: openapi.Read, Write or Admin
+	via    string    // password, api-key, token
 }
 
 // ranks order the roles: each includes those below it.

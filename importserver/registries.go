@@ -111,7 +111,7 @@ func (a *Account) AddRegistry(ctx context.Context, r wire.RegistryRequest, valid
 	if err != nil {
 		return wire.Registry{}, err
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		if all, err := tx.Registries(ctx, a.name); err != nil || len(all) >= maxRegistries {
 			return cmp.Or(err, error(fault.New(fault.Invalid, "add registry: the account has %d, and may not have more", len(all))))
 		}
@@ -143,7 +143,7 @@ func (a *Account) UpdateRegistry(ctx context.Context, name string, r wire.Regist
 	if err != nil {
 		return wire.Registry{}, err
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		if old, err = a.registry(ctx, tx, name); err != nil { // it may have changed while the registry was asked
 			return err
 		}
@@ -224,7 +224,7 @@ func (a *Account) noteLogin(ctx context.Context, row store.Registry, cause error
 
 // DeleteRegistry deletes a login.
 func (a *Account) DeleteRegistry(ctx context.Context, name string) error {
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteRegistry(ctx, a.name, canonicalRegistry(name)) })
+	err := a.inTx(ctx, func(tx *store.Tx) error { return tx.DeleteRegistry(ctx, a.name, canonicalRegistry(name)) })
 	if errors.Is(err, store.ErrNone) {
 		return noRegistry(name)
 	}

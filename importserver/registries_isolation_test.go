@@ -16,6 +16,11 @@ import (
 func TestAnotherAccountsEventsSubscriptionsAndLogins(t *testing.T) {
 	e := doorman()
 	s := open(t, e, options(t.TempDir()))
+	for _, name := range []string{"one", "two"} {
+		if _, err := s.Account(importserver.Admin).AddAccount(t.Context(), wire.AccountRequest{Name: name}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	one, two := s.Account("one"), s.Account("two")
 	user, password := "puller", registrySecret
 	if _, err := one.AddRegistry(t.Context(), wire.RegistryRequest{Registry: "r.io", User: &user, Password: &password}, true); err != nil {

@@ -44,7 +44,7 @@ func (a *Account) AddRepository(ctx context.Context, name string, o wire.Reposit
 		return subscriptionOf(s), err
 	}
 	s.Active = true
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		old, err := tx.Subscription(ctx, a.name, s.ID)
 		if err != nil && !errors.Is(err, store.ErrNone) {
 			return err

@@ -44,6 +44,9 @@ func (a *Account) MyRoles(ctx context.Context) ([]wire.AccountRole, error) {
 	list := []wire.AccountRole{}
 	for _, m := range members {
 		row, err := a.server.store.View().Account(ctx, m.Account)
+		if errors.Is(err, store.ErrNone) {
+			continue // deleted meanwhile
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -81,7 +84,7 @@ func (a *Account) Grant(ctx context.Context, role, user string) (wire.RoleMember
 		return wire.RoleMember{}, fault.New(fault.Invalid, "users of the account %s may do all; there are no roles in it", Admin)
 	}
 	now := a.server.now()
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		u, err := tx.User(ctx, user)
 		if err == nil && u.Account != a.name && !a.system() {
 			err = store.ErrNone
@@ -99,7 +102,7 @@ func (a *Account) Ungrant(ctx context.Context, role, user string) error {
 	if _, err := roleNamed(role); err != nil {
 		return err
 	}
-	return a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	return a.inTx(ctx, func(tx *store.Tx) error {
 		err := tx.DeleteMember(ctx, user, a.name, roleOf(role))
 		if errors.Is(err, store.ErrNone) {
 			err = fault.New(fault.NotFound, "%.128q has no role %s in the account %s", user, role, a.name)

@@ -61,7 +61,7 @@ func (a *Account) AddSubscription(ctx context.Context, r wire.SubscriptionReques
 	}
 	s := a.newSubscription(key, r.Type)
 	s.Value, s.Active = r.Value, r.Active
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		added, err := tx.InsertSubscription(ctx, s)
 		if err == nil && !added {
 			err = fault.New(fault.Invalid, "subscription already exists").WithDetail("subscription_id", s.ID).
@@ -115,7 +115,7 @@ func (a *Account) UpdateSubscription(ctx context.Context, id string, u wire.Subs
 	if err := checkValue(u.Value); err != nil {
 		return wire.Subscription{}, err
 	}
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err := a.inTx(ctx, func(tx *store.Tx) error {
 		var err error
 		if s, err = a.subscription(ctx, tx, id); err != nil {
 			return err
@@ -134,7 +134,7 @@ func (a *Account) UpdateSubscription(ctx context.Context, id string, u wire.Subs
 
 // DeleteSubscription deletes a subscription.
 func (a *Account) DeleteSubscription(ctx context.Context, id string) error {
-	err := a.server.store.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteSubscription(ctx, a.name, id) })
+	err := a.inTx(ctx, func(tx *store.Tx) error { return tx.DeleteSubscription(ctx, a.name, id) })
 	if errors.Is(err, store.ErrNone) {
 		return noSubscription(id)
 	}

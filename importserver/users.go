@@ -95,7 +95,7 @@ func (a *Account) AddUser(ctx context.Context, r wire.UserRequest) (wire.User, e
 		Name: r.Username, Account: a.name, Password: hash, PasswordAt: now, CreatedAt: now, UpdatedAt: now,
 		Epoch: now.UnixMicro(), // that of no earlier user of the name
 	}
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error {
+	err = a.inTx(ctx, func(tx *store.Tx) error {
 		added, err := tx.InsertUser(ctx, u)
 		if err == nil && !added {
 			err = fault.New(fault.Conflict, "the name %s is taken", u.Name).WithHint("names of users are unique over all accounts: choose another")
@@ -130,7 +130,7 @@ func (a *Account) DeleteUser(ctx context.Context, name string) error {
 	case a.by != nil && a.by.user == u.Name:
 		return fault.New(fault.Invalid, "nobody can delete himself")
 	}
-	return a.server.store.InTx(ctx, func(tx *store.Tx) error { return noUser(tx.DeleteUser(ctx, name), name) })
+	return a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.DeleteUser(ctx, name), name) })
 }
 
 // SetPassword changes the password of a user of the account. Tokens that he was
@@ -144,7 +144,7 @@ func (a *Account) SetPassword(ctx context.Context, name, plain string) (wire.Cre
 		return wire.Credential{}, err
 	}
 	now := a.server.now()
-	err = a.server.store.InTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, hash, now), name) })
+	err = a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, hash, now), name) })
 	return credentialAt(now), err
 }
 
@@ -153,7 +153,7 @@ func (a *Account) DropPassword(ctx context.Context, name string) error {
 	if _, err := a.ownPassword(ctx, name); err != nil {
 		return err
 	}
-	return a.server.store.InTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, "", time.Time{}), name) })
+	return a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, "", time.Time{}), name) })
 }
 
 // ownPassword is a user whose password is among the rows.
@@ -192,7 +192,7 @@ func (a *Account) self() *Account {
 	if a.by == nil {
 		return a
 	}
-	return &Account{server: a.server, name: a.by.home, by: a.by}
+	return &Account{server: a.server, name: a.by.home, since: a.by.since, by: a.by}
 }
 
 func noContent(w http.ResponseWriter, err error) error {
