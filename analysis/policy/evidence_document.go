@@ -69,9 +69,7 @@ func (e *Evidence) collectDocument(ctx context.Context, b *bundle.Bundle) error 
 		return err
 	}
 	e.Facts.Document = doc
-	e.Facts.Distro = cmp.Or(doc.Distro.ID, doc.Distro.Name)
-	e.Facts.DistroVersion = cmp.Or(doc.Distro.VersionID, doc.Distro.Version)
-	e.Facts.DistroLike = doc.Distro.IDLike
+	e.Facts.Distro, e.Facts.DistroVersion, e.Facts.DistroLike = doc.Distro.Release()
 	if !listsEveryFile(doc) {
 		e.lacks(Files, "the evidence is an SBOM that does not list every file of the image")
 	}

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -21,12 +22,22 @@ type Document struct {
 
 // Distro is the operating system's release, as its os-release file gives it.
 type Distro struct {
-	Name       string  `json:"name"`
-	ID         string  `json:"id"`
-	Version    string  `json:"version"`
-	VersionID  string  `json:"versionID"`
-	PrettyName string  `json:"prettyName"`
-	IDLike     strings `json:"idLike"`
+	Name       string `json:"name"`
+	ID         string `json:"id"`
+	Version    string `json:"version"`
+	VersionID  string `json:"versionID"`
+	PrettyName string `json:"prettyName"`
+	IDLike     like   `json:"idLike"`
+}
+
+// Release is what the distribution is called, its version, and what it is like.
+// Older tools call Red Hat Enterprise Linux redhat.
+func (d Distro) Release() (id, version string, like []string) {
+	id = cmp.Or(d.ID, d.Name)
+	if id == "redhat" {
+		id = "rhel"
+	}
+	return id, cmp.Or(d.VersionID, d.Version), d.IDLike
 }
 
 // Descriptor is the tool that made the document.
@@ -316,16 +327,24 @@ func skip(dec *elements) error {
 	return dec.Decode(&raw)
 }
 
-// strings is a list that older documents give as one string.
-type strings []string
+// like is a list of names, which older documents give as one text. What is neither
+// is nothing: an image does not fail for it.
+type like []string
 
-func (s *strings) UnmarshalJSON(data []byte) error {
-	var one string
-	if err := stringOr(data, &one, (*[]string)(s)); err != nil {
+func (l *like) UnmarshalJSON(data []byte) error {
+	var v any
+	if err := json.Unmarshal(data, &v); err != nil {
 		return err
 	}
-	if one != "" {
-		*s = []string{one}
+	all, ok := v.([]any)
+	if !ok {
+		all = []any{v}
+	}
+	*l = nil
+	for _, v := range all {
+		if name, ok := v.(string); ok && name != "" {
+			*l = append(*l, name)
+		}
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -188,7 +187,6 @@ func (b *Bundle) documentFacts(f *Facts) error {
 	if err != nil {
 		return err
 	}
-	d := f.Document.Distro
-	f.Distro, f.DistroVersion, f.DistroLike = cmp.Or(d.ID, d.Name), cmp.Or(d.VersionID, d.Version), d.IDLike
+	f.Distro, f.DistroVersion, f.DistroLike = f.Document.Distro.Release()
 	return nil
 }
