@@ -65,12 +65,85 @@ var queries = map[string]string{
 
 var parameter = regexp.MustCompile(`\{([a-z_]+)\}`)
 
+// triesAll has a user of another account try every operation that names something:
+// with what is theirs, and with what is nobody's.
+func (r *running) triesAll(t *testing.T, user string, theirs, nobodys map[string]string) {
+	t.Helper()
+	sign := basic(user, userPassword)
+	d, err := openapi.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists, named := 0, 0
+	for _, o := range d.Operations() {
+		ours := o.Permission == openapi.Open || o.Permission == openapi.System // of nobody's, or not for two at all
+		path := func(values map[string]string) string {
+			return parameter.ReplaceAllStringFunc(o.Path, func(p string) string {
+				p = strings.Trim(p, "{}")
+				if fixed[p] != "" {
+					return fixed[p]
+				}
+				if values[p] == "" {
+					t.Fatalf("%s: nothing is known of the parameter %s", o.ID, p)
+				}
+				return url.PathEscape(values[p])
+			}) + queries[o.ID]
+		}
+		if of := parameter.FindAllStringSubmatch(o.Path, -1); len(of) == 0 || len(of) == 1 && fixed[of[0][1]] != "" {
+			if o.Method != "GET" || ours {
+				continue
+			}
+			lists++
+			_, text := r.request(o.Method, path(nil), nil, sign)
+			for name, id := range theirs {
+				if name != "account_name" && strings.Contains(text, `"`+id+`"`) {
+					t.Errorf("%s tells of another account's %s: %s", o.ID, name, text)
+				}
+			}
+			continue
+		}
+		if o.Permission == openapi.System {
+			continue
+		}
+		named++
+		ask := func(values map[string]string) (int, string) {
+			body := bodies[o.ID]
+			resp, text := r.request(o.Method, path(values), strings.NewReader(body), sign)
+			ids := slices.SortedFunc(maps.Values(values), func(a, b string) int { return len(b) - len(a) }) // some are parts of others
+			for _, id := range ids {
+				text = strings.ReplaceAll(text, id, "ID")
+			}
+			var e wire.Error
+			if json.Unmarshal([]byte(text), &e) == nil {
+				delete(e.Detail, "request_id")
+				text = toJSON(t, e)
+			}
+			return resp.StatusCode, text
+		}
+		code, text := ask(theirs)
+		otherCode, otherText := ask(nobodys)
+		if diff := cmp.Diff(otherText, text); diff != "" || code != otherCode {
+			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.ID, code, otherCode, diff)
+		}
+		if code != 404 && code != 501 && (code != 403 || user == "user-two") {
+			t.Errorf("%s: %d for another account's: %s", o.ID, code, text)
+		}
+	}
+	if lists < 10 || named < 40 {
+		t.Errorf("%d lists and %d operations were tried", lists, named)
+	}
+}
+
 // TestAccountsSeeNothingOfEachOther tries every operation of the API that names
-// something, as another account's user: what that account has is answered as what
+// something, as another account's users: what that account has is answered as what
 // nobody has.
 func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 	r := start(t, &engine{}, options(t.TempDir()))
 	r.population("one", "two")
+	for user, role := range map[string]string{"two-reads": "read-only", "two-writes": "read-write"} {
+		r.call("POST", "/v2/accounts/two/users", `{"username":"`+user+`","password":"`+userPassword+`"}`, nil)
+		r.call("POST", "/v2/rbac-manager/roles/"+role+"/members", `{"username":"`+user+`","domain_name":"two"}`, nil)
+	}
 	one, two := basic("user-one", userPassword), basic("user-two", userPassword)
 	for n, name := range []string{"one", "two"} {
 		b := newBundle(t, image{digest: digestOf(n + 1), tags: []string{name + "/a:1"}}) // the same parts: they share blobs
@@ -119,67 +192,8 @@ func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 		"image_digest": digestOf(999), "policy_id": "policy-xxx", "registry": "rx.example", "subscription_id": "abcdef0123456789abcdef0123456789",
 		"event_id": "fedcba9876543210fedcba9876543210", "operation_id": "00000000-0000-4000-8000-000000000000", "account_name": "xxx", "username": "user-xxx", "key_name": "key-xxx",
 	}
-	d, err := openapi.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	lists, named := 0, 0
-	for _, o := range d.Operations() {
-		ours := o.Permission == openapi.Open || o.Permission == openapi.System // of nobody's, or not for two at all
-		path := func(values map[string]string) string {
-			return parameter.ReplaceAllStringFunc(o.Path, func(p string) string {
-				p = strings.Trim(p, "{}")
-				if fixed[p] != "" {
-					return fixed[p]
-				}
-				if values[p] == "" {
-					t.Fatalf("%s: nothing is known of the parameter %s", o.ID, p)
-				}
-				return url.PathEscape(values[p])
-			}) + queries[o.ID]
-		}
-		if of := parameter.FindAllStringSubmatch(o.Path, -1); len(of) == 0 || len(of) == 1 && fixed[of[0][1]] != "" {
-			if o.Method != "GET" || ours {
-				continue
-			}
-			lists++
-			_, text := r.request(o.Method, path(nil), nil, two)
-			for name, id := range theirs {
-				if name != "account_name" && strings.Contains(text, `"`+id+`"`) {
-					t.Errorf("%s tells of another account's %s: %s", o.ID, name, text)
-				}
-			}
-			continue
-		}
-		if o.Permission == openapi.System {
-			continue
-		}
-		named++
-		ask := func(values map[string]string) (int, string) {
-			body := bodies[o.ID]
-			resp, text := r.request(o.Method, path(values), strings.NewReader(body), two)
-			ids := slices.SortedFunc(maps.Values(values), func(a, b string) int { return len(b) - len(a) }) // some are parts of others
-			for _, id := range ids {
-				text = strings.ReplaceAll(text, id, "ID")
-			}
-			var e wire.Error
-			if json.Unmarshal([]byte(text), &e) == nil {
-				delete(e.Detail, "request_id")
-				text = toJSON(t, e)
-			}
-			return resp.StatusCode, text
-		}
-		code, text := ask(theirs)
-		otherCode, otherText := ask(nobodys)
-		if diff := cmp.Diff(otherText, text); diff != "" || code != otherCode {
-			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.ID, code, otherCode, diff)
-		}
-		if code != 404 && code != 501 {
-			t.Errorf("%s: %d for another account's: %s", o.ID, code, text)
-		}
-	}
-	if lists < 10 || named < 40 {
-		t.Errorf("%d lists and %d operations were tried", lists, named)
+	for _, user := range []string{"two-reads", "two-writes", "user-two"} {
+		t.Run(user, func(t *testing.T) { r.triesAll(t, user, theirs, nobodys) })
 	}
 	// The same questions are answered to the account itself.
 	for _, path := range []string{
