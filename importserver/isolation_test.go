@@ -55,7 +55,7 @@ var bodies = map[string]string{
 // fixed are parameters of paths that name nothing of an account's.
 var fixed = map[string]string{
 	"content_type": "npm", "metadata_type": "manifest", "vuln_type": "all", "role_name": "read-only",
-	"service_name": "apiext", "host_id": "host", "feed": "vulnerability_db",
+	"service_name": "apiext", "servicename": "apiext", "hostid": "host", "ctype": "npm", "mtype": "manifest", "vtype": "all", "host_id": "host", "feed": "vulnerability_db",
 }
 
 // queries are what operations need in their queries.
@@ -63,52 +63,96 @@ var queries = map[string]string{
 	"get_image_policy_check_by_digest": "?tag=one/a:1", "delete_user_credential": "?credential_type=password", "update_registry": "?validate=false",
 }
 
-var parameter = regexp.MustCompile(`\{([a-z_]+)\}`)
+var parameter = regexp.MustCompile(`\{([a-zA-Z_]+)\}`)
 
-// triesAll has a user of another account try every operation that names something:
-// with what is theirs, and with what is nobody's.
-func (r *running) triesAll(t *testing.T, user string, theirs, nobodys map[string]string) {
+// trial is an operation to try.
+type trial struct{ id, method, path, permission string }
+
+// trials are the operations of the two versions of the API, each of the first under
+// the name that it has in the second.
+func trials(t *testing.T) (v1, v2 []trial) {
 	t.Helper()
-	sign := basic(user, userPassword)
 	d, err := openapi.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
-	lists, named := 0, 0
+	permissions := map[string]string{}
 	for _, o := range d.Operations() {
-		ours := o.Permission == openapi.Open || o.Permission == openapi.System // of nobody's, or not for two at all
+		permissions[o.ID] = o.Permission
+		v2 = append(v2, trial{o.ID, o.Method, o.Path, o.Permission})
+	}
+	swagger, err := openapi.V1()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var older struct {
+		Paths map[string]map[string]struct {
+			Target string `json:"x-v2-operation"`
+		}
+	}
+	if err := json.Unmarshal(swagger, &older); err != nil {
+		t.Fatal(err)
+	}
+	for path, methods := range older.Paths {
+		for method, o := range methods {
+			v1 = append(v1, trial{o.Target, strings.ToUpper(method), "/v1" + path, permissions[o.Target]})
+		}
+	}
+	return v1, v2
+}
+
+// inVersion1 are values under the names that version 1 has for them.
+func inVersion1(values map[string]string) map[string]string {
+	all := map[string]string{}
+	for older, name := range map[string]string{
+		"imageDigest": "image_digest", "imageId": "image_id", "policyId": "policy_id", "registry": "registry", "subscriptionId": "subscription_id",
+		"eventId": "event_id", "operation_id": "operation_id", "accountname": "account_name", "username": "username",
+	} {
+		all[older] = values[name]
+	}
+	return all
+}
+
+// triesAll has a user of another account try every operation that names something:
+// with what is theirs, and with what is nobody's.
+func (r *running) triesAll(t *testing.T, user string, operations []trial, theirs, nobodys map[string]string) {
+	t.Helper()
+	sign := basic(user, userPassword)
+	lists, named := 0, 0
+	for _, o := range operations {
+		ours := o.permission == openapi.Open || o.permission == openapi.System // of nobody's, or not for two at all
 		path := func(values map[string]string) string {
-			return parameter.ReplaceAllStringFunc(o.Path, func(p string) string {
+			return parameter.ReplaceAllStringFunc(o.path, func(p string) string {
 				p = strings.Trim(p, "{}")
 				if fixed[p] != "" {
 					return fixed[p]
 				}
 				if values[p] == "" {
-					t.Fatalf("%s: nothing is known of the parameter %s", o.ID, p)
+					t.Fatalf("%s: nothing is known of the parameter %s", o.id, p)
 				}
 				return url.PathEscape(values[p])
-			}) + queries[o.ID]
+			}) + queries[o.id]
 		}
-		if of := parameter.FindAllStringSubmatch(o.Path, -1); len(of) == 0 || len(of) == 1 && fixed[of[0][1]] != "" {
-			if o.Method != "GET" || ours {
+		if of := parameter.FindAllStringSubmatch(o.path, -1); len(of) == 0 || len(of) == 1 && fixed[of[0][1]] != "" {
+			if o.method != "GET" || ours {
 				continue
 			}
 			lists++
-			_, text := r.request(o.Method, path(nil), nil, sign)
+			_, text := r.request(o.method, path(nil), nil, sign)
 			for name, id := range theirs {
-				if name != "account_name" && strings.Contains(text, `"`+id+`"`) {
-					t.Errorf("%s tells of another account's %s: %s", o.ID, name, text)
+				if name != "account_name" && name != "accountname" && strings.Contains(text, `"`+id+`"`) {
+					t.Errorf("%s tells of another account's %s: %s", o.id, name, text)
 				}
 			}
 			continue
 		}
-		if o.Permission == openapi.System {
+		if o.permission == openapi.System {
 			continue
 		}
 		named++
 		ask := func(values map[string]string) (int, string) {
-			body := bodies[o.ID]
-			resp, text := r.request(o.Method, path(values), strings.NewReader(body), sign)
+			body := bodies[o.id]
+			resp, text := r.request(o.method, path(values), strings.NewReader(body), sign)
 			ids := slices.SortedFunc(maps.Values(values), func(a, b string) int { return len(b) - len(a) }) // some are parts of others
 			for _, id := range ids {
 				text = strings.ReplaceAll(text, id, "ID")
@@ -123,10 +167,10 @@ func (r *running) triesAll(t *testing.T, user string, theirs, nobodys map[string
 		code, text := ask(theirs)
 		otherCode, otherText := ask(nobodys)
 		if diff := cmp.Diff(otherText, text); diff != "" || code != otherCode {
-			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.ID, code, otherCode, diff)
+			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.id, code, otherCode, diff)
 		}
 		if code != 404 && code != 501 && (code != 403 || user == "user-two") {
-			t.Errorf("%s: %d for another account's: %s", o.ID, code, text)
+			t.Errorf("%s: %d for another account's: %s", o.id, code, text)
 		}
 	}
 	if lists < 10 || named < 40 {
@@ -147,6 +191,7 @@ func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 	one, two := basic("user-one", userPassword), basic("user-two", userPassword)
 	for n, name := range []string{"one", "two"} {
 		b := newBundle(t, image{digest: digestOf(n + 1), tags: []string{name + "/a:1"}}) // the same parts: they share blobs
+		b.ImageID = digestOf(501 + n)
 		if _, err := r.server.Account(name).Import(t.Context(), b, wire.AddOptions{}); err != nil {
 			t.Fatal(err)
 		}
@@ -185,15 +230,17 @@ func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 		t.Fatalf("events: %+v, %v", events, err)
 	}
 	theirs := map[string]string{
-		"image_digest": digestOf(1), "policy_id": "policy-one", "registry": "r1.example", "subscription_id": subscriptions[0].ID,
+		"image_digest": digestOf(1), "image_id": digestOf(501), "policy_id": "policy-one", "registry": "r1.example", "subscription_id": subscriptions[0].ID,
 		"event_id": events.Results[0].ID, "operation_id": op.UUID, "account_name": "one", "username": "user-one", "key_name": "key-one",
 	}
 	nobodys := map[string]string{
-		"image_digest": digestOf(999), "policy_id": "policy-xxx", "registry": "rx.example", "subscription_id": "abcdef0123456789abcdef0123456789",
+		"image_digest": digestOf(999), "image_id": digestOf(998), "policy_id": "policy-xxx", "registry": "rx.example", "subscription_id": "abcdef0123456789abcdef0123456789",
 		"event_id": "fedcba9876543210fedcba9876543210", "operation_id": "00000000-0000-4000-8000-000000000000", "account_name": "xxx", "username": "user-xxx", "key_name": "key-xxx",
 	}
+	v1, v2 := trials(t)
 	for _, user := range []string{"two-reads", "two-writes", "user-two"} {
-		t.Run(user, func(t *testing.T) { r.triesAll(t, user, theirs, nobodys) })
+		t.Run(user, func(t *testing.T) { r.triesAll(t, user, v2, theirs, nobodys) })
+		t.Run(user+" in version 1", func(t *testing.T) { r.triesAll(t, user, v1, inVersion1(theirs), inVersion1(nobodys)) })
 	}
 	// The same questions are answered to the account itself.
 	for _, path := range []string{
