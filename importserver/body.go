@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -17,13 +18,12 @@ import (
 )
 
 const (
-	standstill   = time.Minute // how long a client may send, or take, nothing
-	maxZstdFrame = 32 << 20    // memory that a sender may ask for
+	maxZstdFrame = 32 << 20 // memory that a sender may ask for
 )
 
 // readBody reads a request's body whole and puts it back.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(http.MaxBytesReader(w, patience(w, r), limit))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
 		return nil, fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit)
@@ -57,32 +57,33 @@ func jsonError(err error) string {
 // patient reads a body for as long as something arrives.
 type patient struct {
 	io.ReadCloser
-	control *http.ResponseController
-}
-
-func patience(w http.ResponseWriter, r *http.Request) *patient {
-	return &patient{r.Body, http.NewResponseController(w)}
+	answer *response
 }
 
 // Read sets a deadline for what it waits for, and takes it away once all has
 // arrived: the server goes on to listen for the client's hanging up. Where
 // deadlines cannot be set, as in tests, there is none.
 func (p *patient) Read(b []byte) (int, error) {
-	_ = p.control.SetReadDeadline(time.Now().Add(standstill))
+	control := http.NewResponseController(p.answer.ResponseWriter)
+	_ = control.SetReadDeadline(time.Now().Add(p.answer.standstill))
 	n, err := p.ReadCloser.Read(b)
 	if err != nil {
-		_ = p.control.SetReadDeadline(time.Time{})
+		_ = control.SetReadDeadline(time.Time{})
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		p.answer.Header().Set("Connection", "close") // net/http does not wait for the rest then
+		err = fault.New(fault.Invalid, "the body did not arrive whole: nothing came for %v", p.answer.standstill)
 	}
 	return n, err
 }
 
 // unpacked is a request's body as it was before it was compressed for the way.
 // Its errors are faults.
-func unpacked(w http.ResponseWriter, r *http.Request, limit int64) (io.ReadCloser, error) {
+func unpacked(r *http.Request, limit int64) (io.ReadCloser, error) {
 	if r.ContentLength > limit {
 		return nil, fault.New(fault.TooLarge, "too large: %d bytes are more than %d", r.ContentLength, limit)
 	}
-	body := io.Reader(&limitedReader{r: patience(w, r), left: limit})
+	body := io.Reader(&limitedReader{r: r.Body, left: limit})
 	switch encoding := strings.ToLower(strings.TrimSpace(r.Header.Get("Content-Encoding"))); encoding {
 	case "", "identity":
 		return &arriving{r: body, close: func() {}}, nil

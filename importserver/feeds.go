@@ -85,7 +85,7 @@ func uploadFeed(a *Account, w http.ResponseWriter, r *http.Request) error {
 	case name != databaseFeed:
 		return fault.New(fault.Invalid, "there is no feed %.100q to upload; have %s", name, databaseFeed)
 	}
-	file, fileName, err := uploaded(w, r)
+	file, fileName, err := uploaded(r)
 	if err != nil {
 		return err
 	}
@@ -97,8 +97,7 @@ func uploadFeed(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 // uploaded is the file of a form, read as it comes.
-func uploaded(w http.ResponseWriter, r *http.Request) (io.Reader, string, error) {
-	r.Body = patience(w, r)
+func uploaded(r *http.Request) (io.Reader, string, error) {
 	parts, err := r.MultipartReader()
 	if err != nil {
 		return nil, "", fault.New(fault.Invalid, "upload feed: the body is no multipart form: %w", err).WithHint("send the archive as the form's file")

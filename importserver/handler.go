@@ -58,9 +58,10 @@ func (s *Server) lost(mux *http.ServeMux, r *http.Request) error {
 // description it asks for no password and takes no body.
 func (s *Server) answer(pattern string, o *openapi.Operation, do operation) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0}
+		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0, standstill: s.options.Standstill}
 		id := requestID(r)
 		r = r.WithContext(withRequest(r.Context(), id))
+		r.Body = &patient{r.Body, w}
 		w.Header().Set(wire.RequestIDHeader, id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		log := s.log.With("request", id, "method", r.Method, "path", r.URL.Path)
@@ -118,6 +119,8 @@ type response struct {
 	http.ResponseWriter
 	code int
 	body bool // the request has one
+
+	standstill time.Duration
 }
 
 func (w *response) WriteHeader(code int) {
@@ -132,21 +135,22 @@ func (w *response) Write(b []byte) (int, error) {
 }
 
 // begin notes what is answered. net/http reads what is left of the request's body
-// before it answers: a client that never sends it must not hold the connection.
+// before it answers: a client that never sends it must not hold the connection, nor
+// go without its answer.
 func (w *response) begin(code int) {
 	if w.code != 0 {
 		return
 	}
 	w.code = code
 	if w.body {
-		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(standstill))
+		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Now().Add(w.standstill / 2))
 	}
 }
 
 // patience cuts off a client that takes nothing any more. Where deadlines cannot
 // be set, as in tests, there is none.
 func (w *response) patience() {
-	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(standstill))
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(w.standstill))
 }
 
 // Unwrap is for http.ResponseController.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver"
 	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
@@ -190,5 +192,79 @@ func TestOddRequestLines(t *testing.T) {
 	}
 	if code := r.status("GET", wire.RouteImages, "", nil); code != 200 {
 		t.Errorf("after all that: %d", code)
+	}
+}
+
+// A body of which nothing arrives any more is answered, and its connection ends;
+// one that comes slowly, but comes, is taken.
+func TestSlowBodies(t *testing.T) {
+	o := options(t.TempDir())
+	o.Standstill = 300 * time.Millisecond
+	r := start(t, &engine{}, o)
+	var op wire.Operation
+	r.call("POST", wire.RouteOperations, "{}", &op)
+	address := strings.TrimPrefix(r.web.URL, "http://")
+	send := func(t *testing.T, path, as, content string, length int) (*http.Response, string) {
+		t.Helper()
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+		signed := base64.StdEncoding.EncodeToString([]byte(importserver.Admin + ":" + as))
+		fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Basic %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n",
+			path, address, signed, length)
+		for _, piece := range strings.SplitAfter(content, ",") {
+			if _, err := io.WriteString(conn, piece); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(o.Standstill / 3)
+		}
+		in := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatalf("no answer: %v", err)
+		}
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.StatusCode >= 400 {
+			if _, err := in.ReadByte(); err != io.EOF {
+				t.Errorf("the connection stays open: %v", err)
+			}
+		}
+		return resp, string(text)
+	}
+	part := "/v2/imports/images/" + op.UUID + "/packages"
+	for name, path := range map[string]string{
+		"a JSON body": wire.RouteImages, "a part": part, "a form": "/v2/system/feeds/vulnerability_db", "a scan": "/v2/scan",
+		"a database": wire.RouteDatabase, "a version 1 body": "/v1/images",
+	} {
+		t.Run(name, func(t *testing.T) {
+			resp, text := send(t, path, password, `{"a":`, 1000)
+			if resp.StatusCode < 400 || resp.StatusCode >= 500 {
+				t.Errorf("%d %s", resp.StatusCode, text)
+			}
+			if resp, text := send(t, path, "wrong", `{"a":`, 1000); resp.StatusCode != 401 {
+				t.Errorf("of nobody: %d %s", resp.StatusCode, text)
+			}
+		})
+	}
+	t.Run("slow, but all of it", func(t *testing.T) {
+		whole := `{"artifacts":[],"x":1,"y":2,"z":3,"source":{},"u":5,"distro":{}}`
+		if resp, text := send(t, part, password, whole, len(whole)); resp.StatusCode != 200 {
+			t.Errorf("%d %s", resp.StatusCode, text)
+		}
+	})
+	var now wire.Operation
+	r.call("GET", wire.Path(wire.RouteOperation, op.UUID), "", &now)
+	if now.Status != wire.OperationPending {
+		t.Errorf("the import is %s", now.Status)
+	}
+	images, err := r.Images(t.Context(), wire.ImageFilter{})
+	if err != nil || len(images) > 0 {
+		t.Errorf("half a body left images: %+v, %v", images, err)
 	}
 }

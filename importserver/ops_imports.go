@@ -68,7 +68,7 @@ func postPart(name string) operation {
 		if _, err := a.uploading(r.Context(), id, kind); err != nil {
 			return err
 		}
-		body, err := unpacked(w, r, a.server.limitOf(bundle.Kind(kind)))
+		body, err := unpacked(r, a.server.limitOf(bundle.Kind(kind)))
 		if err != nil {
 			return err
 		}

@@ -72,7 +72,7 @@ func getDatabase(a *Account, w http.ResponseWriter, r *http.Request) error {
 
 func postDatabase(a *Account, w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	d, err := a.ImportDatabase(r.Context(), &arriving{r: patience(w, r)}, q.Get("name"), q.Get("checksum"))
+	d, err := a.ImportDatabase(r.Context(), &arriving{r: r.Body}, q.Get("name"), q.Get("checksum"))
 	return give(w, d, err)
 }
 

@@ -107,6 +107,7 @@ type Options struct {
 	BlobAge      time.Duration // how long an unreferenced blob is kept: 1 h
 	EventAge     time.Duration // how long an event is kept: 30 days
 	MaxEvents    int           // events kept of an account: 100,000
+	Standstill   time.Duration // how long a client may send, or take, nothing: 60 s
 	LoginDelay   time.Duration // how long a failed login waits for its answer: 250 ms
 
 	MaxPart     int64 // bytes of one unpacked part: 1 GiB
@@ -136,6 +137,7 @@ func (o Options) withDefaults() (Options, error) {
 	set(&o.BlobAge, time.Hour)
 	set(&o.EventAge, 30*24*time.Hour)
 	set(&o.MaxEvents, 100_000)
+	set(&o.Standstill, time.Minute)
 	set(&o.LoginDelay, 250*time.Millisecond)
 	set(&o.MaxPart, 1<<30)
 	set(&o.MaxDatabase, 8<<30)

@@ -131,7 +131,7 @@ func (a *Account) scan(ctx context.Context, r scanRequest, tag, policyID string)
 // arrive takes no memory.
 func (a *Account) readScan(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	limit := min(a.server.options.MaxPart, maxScan)
-	body, err := unpacked(w, r, limit)
+	body, err := unpacked(r, limit)
 	if err != nil {
 		return nil, err
 	}
