@@ -67,11 +67,16 @@ func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image,
 	return list, nil
 }
 
-// renderImage is what lists show of an image.
-func renderImage(i store.Image, tags []store.Tag, steps []store.Transition) ([]byte, error) {
+// renderImage is what is shown of an image where many are.
+func renderImage(i store.Image, tags []store.Tag, steps []store.Transition) (store.Rendered, error) {
 	r := record(i, tags)
 	r.StatusDetail = transitionsOf(steps)
-	return json.Marshal(r)
+	whole, err := json.Marshal(r)
+	if err != nil {
+		return store.Rendered{}, err
+	}
+	short, err := json.Marshal(referenceOf(i, tags))
+	return store.Rendered{Record: whole, Reference: short}, err
 }
 
 // eachRecord visits the account's images as lists show them, newest first: of all

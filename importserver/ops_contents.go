@@ -138,8 +138,8 @@ func (l *late) Write(b []byte) (int, error) {
 
 // stream answers with a list whose elements are sent as they come.
 func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) error) error) error {
-	return rawList(w, head, tail, func(add func([]byte) error) error {
-		return fill(func(v any) error {
+	return rawList(w, head, func(add func([]byte) error) (string, error) {
+		return tail, fill(func(v any) error {
 			data, err := json.Marshal(v)
 			if err != nil {
 				return err
@@ -150,10 +150,10 @@ func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) er
 }
 
 // rawList is stream for elements that are JSON already.
-func rawList(w http.ResponseWriter, head, tail string, fill func(add func([]byte) error) error) error {
+func rawList(w http.ResponseWriter, head string, fill func(add func([]byte) error) (tail string, err error)) error {
 	out := bufio.NewWriterSize(&late{w: w, mediaType: "application/json"}, 64<<10)
 	separator := head
-	err := fill(func(data []byte) error {
+	tail, err := fill(func(data []byte) error {
 		if _, err := out.WriteString(separator); err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 		list, err := a.Images(r.Context(), f)
 		return give(w, wire.ImageList{Items: list}, err)
 	}
-	return rawList(w, `{"items":[`, "]}\n", func(add func([]byte) error) error { return a.eachRecord(r.Context(), f, add) })
+	return rawList(w, `{"items":[`, func(add func([]byte) error) (string, error) { return "]}\n", a.eachRecord(r.Context(), f, add) })
 }
 
 func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {

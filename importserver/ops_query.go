@@ -1,6 +1,7 @@
 package importserver
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,10 +26,10 @@ func queryByPackage(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.ImagesByPackage(r.Context(), wire.PackageFilter{
-		Name: q.Get("name"), Type: q.Get("package_type"), Version: q.Get("version"), PageRequest: page,
+	f := wire.PackageFilter{Name: q.Get("name"), Type: q.Get("package_type"), Version: q.Get("version"), PageRequest: page}
+	return giveHolders(w, "packages", func(add func([]byte, []wire.PackageReference) error) (wire.Page, error) {
+		return a.eachWithPackage(r.Context(), f, add)
 	})
-	return give(w, found, err)
 }
 
 func queryByVulnerability(a *Account, w http.ResponseWriter, r *http.Request) error {
@@ -37,11 +38,34 @@ func queryByVulnerability(a *Account, w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	found, err := a.ImagesByVulnerability(r.Context(), wire.ByVulnerabilityFilter{
+	f := wire.ByVulnerabilityFilter{
 		ID: q.Get("vulnerability_id"), Namespace: q.Get("namespace"), Package: q.Get("affected_package"),
 		Severity: q.Get("severity"), VendorOnly: flag(q, "vendor_only", true), PageRequest: page,
+	}
+	return giveHolders(w, "affected_packages", func(add func([]byte, []wire.VulnerablePackage) error) (wire.Page, error) {
+		return a.eachWithVulnerability(r.Context(), f, add)
 	})
-	return give(w, found, err)
+}
+
+// giveHolders answers with images and their packages as they are found. The head of
+// the page comes last: only then is it known.
+func giveHolders[P any](w http.ResponseWriter, name string, each func(add func(reference []byte, packages []P) error) (wire.Page, error)) error {
+	return rawList(w, `{"images":[`, func(add func([]byte) error) (string, error) {
+		var one []byte
+		head, err := each(func(reference []byte, packages []P) error {
+			list, err := json.Marshal(packages)
+			if err != nil {
+				return err
+			}
+			one = append(append(append(one[:0], `{"image":`...), reference...), `,"`+name+`":`...)
+			return add(append(append(one, list...), '}'))
+		})
+		if err != nil {
+			return "", err
+		}
+		tail, err := json.Marshal(head)
+		return "]," + string(tail[1:]) + "\n", err
+	})
 }
 
 func queryVulnerabilities(a *Account, w http.ResponseWriter, r *http.Request) error {

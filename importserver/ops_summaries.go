@@ -1,6 +1,8 @@
 package importserver
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -35,8 +37,23 @@ func summarizeTags(a *Account, w http.ResponseWriter, r *http.Request) error {
 		}
 		f.Descending = append(f.Descending, down)
 	}
-	list, err := a.TagSummaries(r.Context(), f)
-	return give(w, list, err)
+	var rows [][]byte // a client that reads slowly does not hold the store
+	total, err := a.eachTag(r.Context(), f, func(t wire.TagSummary) error {
+		row, err := json.Marshal(t)
+		rows = append(rows, row)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return rawList(w, `{"items":[`, func(add func([]byte) error) (string, error) {
+		for _, row := range rows {
+			if err := add(row); err != nil {
+				return "", err
+			}
+		}
+		return fmt.Sprintf("],\"total_rows\":%d}\n", total), nil
+	})
 }
 
 func countImages(a *Account, w http.ResponseWriter, r *http.Request) error {

@@ -3,6 +3,7 @@ package importserver
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,47 +21,68 @@ const (
 )
 
 // ImagesByPackage are the account's images that have a package.
-func (a *Account) ImagesByPackage(ctx context.Context, f wire.PackageFilter) (wire.ImagesByPackage, error) {
+func (a *Account) ImagesByPackage(ctx context.Context, f wire.PackageFilter) (answer wire.ImagesByPackage, err error) {
+	answer.Images = []wire.ImageWithPackages{}
+	answer.Page, err = a.eachWithPackage(ctx, f, func(reference []byte, packages []wire.PackageReference) error {
+		one := wire.ImageWithPackages{Packages: packages}
+		err := json.Unmarshal(reference, &one.Image)
+		answer.Images = append(answer.Images, one)
+		return err
+	})
+	return answer, err
+}
+
+// eachWithPackage visits the account's images that have a package, each as it was
+// rendered, and gives the head of the page.
+func (a *Account) eachWithPackage(ctx context.Context, f wire.PackageFilter, visit func(reference []byte, packages []wire.PackageReference) error) (wire.Page, error) {
 	if f.Name == "" {
-		return wire.ImagesByPackage{}, fault.New(fault.Invalid, "query images by package: no package is named")
+		return wire.Page{}, fault.New(fault.Invalid, "query images by package: no package is named")
 	}
 	s, err := slice(&f.PageRequest)
 	if err != nil {
-		return wire.ImagesByPackage{}, err
+		return wire.Page{}, err
 	}
 	q := store.PackageQuery{Name: f.Name, Version: f.Version}
 	if f.Type != "" {
 		q.Types = wire.SyftTypes(f.Type)
 	}
-	found, err := a.server.store.View().ByPackage(ctx, a.name, q, s)
-	if err != nil {
-		return wire.ImagesByPackage{}, err
-	}
-	found, head := paged(f.PageRequest, found)
-	answer := wire.ImagesByPackage{Page: head, Images: make([]wire.ImageWithPackages, 0, len(found))}
-	for _, h := range found {
-		one := wire.ImageWithPackages{Image: referenceOf(h)}
-		for _, p := range h.Packages {
-			one.Packages = with(one.Packages, shownPackage(p.Package))
+	p := pager{PageRequest: f.PageRequest}
+	err = a.server.store.View().ByPackage(ctx, a.name, q, s, p.each(func(h store.Holder) error {
+		var all []wire.PackageReference
+		for _, held := range h.Packages {
+			all = with(all, shownPackage(held.Package))
 		}
-		answer.Images = append(answer.Images, one)
-	}
-	return answer, nil
+		return visit(h.Reference, all)
+	}))
+	return p.head(), err
 }
 
 // ImagesByVulnerability are the account's images in which a vulnerability was found.
-func (a *Account) ImagesByVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter) (wire.ImagesByVulnerability, error) {
+func (a *Account) ImagesByVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter) (answer wire.ImagesByVulnerability, err error) {
+	answer.Images = []wire.VulnerableImage{}
+	answer.Page, err = a.eachWithVulnerability(ctx, f, func(reference []byte, packages []wire.VulnerablePackage) error {
+		one := wire.VulnerableImage{Packages: packages}
+		err := json.Unmarshal(reference, &one.Image)
+		answer.Images = append(answer.Images, one)
+		return err
+	})
+	return answer, err
+}
+
+// eachWithVulnerability visits the account's images in which a vulnerability was
+// found, each as it was rendered, and gives the head of the page.
+func (a *Account) eachWithVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter, visit func(reference []byte, packages []wire.VulnerablePackage) error) (wire.Page, error) {
 	if f.ID == "" {
-		return wire.ImagesByVulnerability{}, fault.New(fault.Invalid, "query images by vulnerability: no vulnerability is named")
+		return wire.Page{}, fault.New(fault.Invalid, "query images by vulnerability: no vulnerability is named")
 	}
 	s, err := slice(&f.PageRequest)
 	if err != nil {
-		return wire.ImagesByVulnerability{}, err
+		return wire.Page{}, err
 	}
 	view := a.server.store.View()
 	known, err := view.Vulnerabilities(ctx, a.name, spellings([]string{f.ID}))
 	if err != nil {
-		return wire.ImagesByVulnerability{}, err
+		return wire.Page{}, err
 	}
 	q := store.VulnerabilityQuery{Package: f.Package}
 	records := map[int64]store.Known{}
@@ -71,23 +93,18 @@ func (a *Account) ImagesByVulnerability(ctx context.Context, f wire.ByVulnerabil
 			q.Vulnerabilities = append(q.Vulnerabilities, k.Number)
 		}
 	}
-	found, err := view.ByVulnerability(ctx, a.name, q, s)
-	if err != nil {
-		return wire.ImagesByVulnerability{}, err
-	}
-	found, head := paged(f.PageRequest, found)
-	answer := wire.ImagesByVulnerability{Page: head, Images: make([]wire.VulnerableImage, 0, len(found))}
-	for _, h := range found {
-		one := wire.VulnerableImage{Image: referenceOf(h)}
-		for _, p := range h.Packages {
-			k, r := records[p.Vulnerability], shownPackage(p.Package)
-			one.Packages = with(one.Packages, wire.VulnerablePackage{
+	p := pager{PageRequest: f.PageRequest}
+	err = view.ByVulnerability(ctx, a.name, q, s, p.each(func(h store.Holder) error {
+		var all []wire.VulnerablePackage
+		for _, held := range h.Packages {
+			k, r := records[held.Vulnerability], shownPackage(held.Package)
+			all = with(all, wire.VulnerablePackage{
 				Name: r.Name, Version: r.Version, Type: r.Type, Namespace: k.Namespace, Severity: severityOf(k), VulnerabilityID: k.ID,
 			})
 		}
-		answer.Images = append(answer.Images, one)
-	}
-	return answer, nil
+		return visit(h.Reference, all)
+	}))
+	return p.head(), err
 }
 
 // KnownVulnerabilities are records of vulnerabilities that were found in the
@@ -197,21 +214,44 @@ func slice(p *wire.PageRequest) (store.Slice, error) {
 }
 
 // paged are the rows of a page, without the one more, and its head.
-func paged[T any](p wire.PageRequest, rows []T) ([]T, wire.Page) {
-	head := wire.Page{Page: strconv.Itoa(p.Page)}
-	if p.Limit > 0 && len(rows) > p.Limit {
-		rows, head.NextPage = rows[:p.Limit], strconv.Itoa(p.Page+1)
+func paged[T any](r wire.PageRequest, rows []T) ([]T, wire.Page) {
+	p := pager{PageRequest: r, rows: len(rows)}
+	if r.Limit > 0 {
+		rows = rows[:min(r.Limit, len(rows))]
 	}
-	head.Returned = len(rows)
-	return rows, head
+	return rows, p.head()
 }
 
-func referenceOf(h store.Holder) wire.ImageReference {
-	r := wire.ImageReference{Digest: h.Digest, ImageID: h.ImageID, Tags: []wire.TagEntry{}}
-	if !h.AnalyzedAt.IsZero() {
-		r.AnalyzedAt = h.AnalyzedAt.Format(time.RFC3339)
+// pager counts the rows of a page.
+type pager struct {
+	wire.PageRequest
+	rows int // with the one more
+}
+
+// each is visit without the one more.
+func (p *pager) each(visit func(store.Holder) error) func(store.Holder) error {
+	return func(h store.Holder) error {
+		if p.rows++; p.Limit > 0 && p.rows > p.Limit {
+			return nil
+		}
+		return visit(h)
 	}
-	for _, t := range h.Tags {
+}
+
+func (p *pager) head() wire.Page {
+	head := wire.Page{Page: strconv.Itoa(p.Page), Returned: p.rows}
+	if p.Limit > 0 && p.rows > p.Limit {
+		head.Returned, head.NextPage = p.Limit, strconv.Itoa(p.Page+1)
+	}
+	return head
+}
+
+func referenceOf(i store.Image, tags []store.Tag) wire.ImageReference {
+	r := wire.ImageReference{Digest: i.Digest, ImageID: i.ImageID, Tags: []wire.TagEntry{}}
+	if !i.AnalyzedAt.IsZero() {
+		r.AnalyzedAt = i.AnalyzedAt.Format(time.RFC3339)
+	}
+	for _, t := range tags {
 		if t.Tag == "" {
 			continue
 		}

@@ -12,11 +12,21 @@ import (
 
 // TagSummaries are the account's tags in short, newest first unless another order
 // is asked for.
-func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (wire.TagSummaries, error) {
-	answer := wire.TagSummaries{Items: []wire.TagSummary{}}
+func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (answer wire.TagSummaries, err error) {
+	answer.Items = []wire.TagSummary{}
+	answer.Total, err = a.eachTag(ctx, f, func(t wire.TagSummary) error {
+		answer.Items = append(answer.Items, t)
+		return nil
+	})
+	return answer, err
+}
+
+// eachTag visits the account's tags in short, and tells how many there are on all
+// pages. visit must not wait for anybody.
+func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(wire.TagSummary) error) (int, error) {
 	s, err := slice(&f.PageRequest)
 	if err != nil {
-		return answer, err
+		return 0, err
 	}
 	s.Limit = f.Limit // the total tells whether more follows
 	q := store.TaggedQuery{
@@ -24,7 +34,7 @@ func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (wire.TagS
 	}
 	for _, status := range f.Statuses {
 		if status != "all" && !statuses[status] {
-			return answer, fault.New(fault.Invalid, "there is no analysis status %.100q", status)
+			return 0, fault.New(fault.Invalid, "there is no analysis status %.100q", status)
 		}
 		q.Statuses = append(q.Statuses, status)
 	}
@@ -36,25 +46,19 @@ func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (wire.TagS
 			continue
 		}
 		if !store.Ordered(by) {
-			return answer, fault.New(fault.Invalid, "tags cannot be ordered by %.100q", by)
+			return 0, fault.New(fault.Invalid, "tags cannot be ordered by %.100q", by)
 		}
 		q.Order = append(q.Order, store.Order{By: by, Descending: n < len(f.Descending) && f.Descending[n]})
 	}
 	if f.Running || !active(f.Records) { // no inventory is kept, and images are deleted at once
-		return answer, nil
+		return 0, nil
 	}
-	found, total, err := a.server.store.View().Tagged(ctx, a.name, q)
-	if err != nil {
-		return answer, err
-	}
-	answer.Total = total
-	for _, t := range found {
-		answer.Items = append(answer.Items, wire.TagSummary{
+	return a.server.store.View().Tagged(ctx, a.name, q, func(t store.Tagged) error {
+		return visit(wire.TagSummary{
 			Digest: t.Digest, ParentDigest: t.ParentDigest, ImageID: t.ImageID, Status: t.Status, FullTag: nameOf(t.Tag).FullTag(),
 			CreatedAt: t.CreatedAt.Unix(), AnalyzedAt: seconds(t.AnalyzedAt), DetectedAt: t.DetectedAt.Unix(), RecordStatus: wire.Active,
 		})
-	}
-	return answer, nil
+	})
 }
 
 // active tells whether records of images that are there are asked for.

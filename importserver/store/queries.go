@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,12 +22,9 @@ type Slice struct {
 
 // Holder is an image, in short, and those of its packages that were asked for.
 type Holder struct {
-	Image      int64
-	Digest     string
-	ImageID    string
-	AnalyzedAt time.Time
-	Tags       []Tag
-	Packages   []Held
+	Image     int64
+	Reference []byte // as it was rendered
+	Packages  []Held
 }
 
 // Held is a package of a Holder, and the vulnerability where one was asked for.
@@ -64,9 +60,9 @@ func (q PackageQuery) where(args []any) (string, []any) {
 	return text, args
 }
 
-// ByPackage are the account's images that have one of the packages, in the order
+// ByPackage visits the account's images that have one of the packages, in the order
 // in which they came.
-func (t *Tx) ByPackage(ctx context.Context, account string, q PackageQuery, s Slice) ([]Holder, error) {
+func (t *Tx) ByPackage(ctx context.Context, account string, q PackageQuery, s Slice, visit func(Holder) error) error {
 	where, args := q.where([]any{account})
 	from := `image_packages l WHERE l.account = $1 AND l.package IN (SELECT p.id FROM packages p WHERE ` + where + `)`
 	var h holders
@@ -81,9 +77,9 @@ func (t *Tx) ByPackage(ctx context.Context, account string, q PackageQuery, s Sl
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return t.filled(ctx, h, packages)
+	return t.filled(ctx, h, packages, visit)
 }
 
 // VulnerabilityQuery chooses matches of vulnerabilities.
@@ -92,11 +88,11 @@ type VulnerabilityQuery struct {
 	Package         string // the name of what is affected; "" is whatever
 }
 
-// ByVulnerability are the account's images in which one of the vulnerabilities was
-// found, in the order in which they came.
-func (t *Tx) ByVulnerability(ctx context.Context, account string, q VulnerabilityQuery, s Slice) ([]Holder, error) {
+// ByVulnerability visits the account's images in which one of the vulnerabilities
+// was found, in the order in which they came.
+func (t *Tx) ByVulnerability(ctx context.Context, account string, q VulnerabilityQuery, s Slice, visit func(Holder) error) error {
 	if len(q.Vulnerabilities) == 0 {
-		return nil, nil
+		return nil
 	}
 	args, marks := []any{account}, make([]string, len(q.Vulnerabilities))
 	for i, v := range q.Vulnerabilities {
@@ -132,9 +128,9 @@ func (t *Tx) ByVulnerability(ctx context.Context, account string, q Vulnerabilit
 		return nil
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return t.filled(ctx, h, packages)
+	return t.filled(ctx, h, packages, visit)
 }
 
 // sliced reads the rows of a slice of the images that links lead to, by image.
@@ -169,48 +165,43 @@ func (h *holders) add(image int64, held Held) {
 	}
 }
 
-// filled tells of the images, and of the packages, what only their numbers were
-// known of.
-func (t *Tx) filled(ctx context.Context, h holders, packages map[int64]Package) ([]Holder, error) {
-	numbers, at := make([]int64, len(h)), make(map[int64]*Holder, len(h))
-	for i := range h {
-		numbers[i], at[h[i].Image] = h[i].Image, &h[i]
+// filled visits images, and tells of them and of the packages what only their
+// numbers were known of.
+func (t *Tx) filled(ctx context.Context, all holders, packages map[int64]Package, visit func(Holder) error) error {
+	if err := t.namePackages(ctx, packages); err != nil {
+		return err
 	}
-	err := errors.Join(
-		t.nameImages(ctx, numbers, at),
-		t.namePackages(ctx, packages),
-	)
-	for i := range h {
-		for n, held := range h[i].Packages {
-			if p, ok := packages[held.id]; ok {
-				h[i].Packages[n].Package = p
+	for some := range slices.Chunk(all, recordsAtOnce) {
+		numbers, at := make([]int64, len(some)), make(map[int64]*Holder, len(some))
+		for i := range some {
+			numbers[i], at[some[i].Image] = some[i].Image, &some[i]
+		}
+		if err := t.references(ctx, numbers, func(image int64, reference []byte) { at[image].Reference = reference }); err != nil {
+			return err
+		}
+		for _, h := range some {
+			if h.Reference == nil { // deleted between two statements
+				continue
+			}
+			h.namePackages(packages)
+			if err := visit(h); err != nil {
+				return err
 			}
 		}
-		slices.SortFunc(h[i].Packages, func(a, b Held) int {
-			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Type, b.Type), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.Vulnerability, b.Vulnerability))
-		})
 	}
-	return slices.DeleteFunc(h, func(one Holder) bool { return one.Digest == "" }), err // deleted between two statements
+	return nil
 }
 
-func (t *Tx) nameImages(ctx context.Context, numbers []int64, at map[int64]*Holder) error {
-	err := t.inChunks(ctx, `SELECT id, digest, image_id, analyzed_at FROM images WHERE id IN (%s)`, nil, numbers, func(rows *sql.Rows) error {
-		var n, analyzed int64
-		var digest, id string
-		err := rows.Scan(&n, &digest, &id, &analyzed)
-		h := at[n]
-		h.Digest, h.ImageID, h.AnalyzedAt = digest, id, fromMicros(analyzed)
-		return err
-	})
-	if err != nil {
-		return err
+// namePackages puts what is known of packages in the place of their numbers.
+func (h *Holder) namePackages(packages map[int64]Package) {
+	for n, held := range h.Packages {
+		if p, ok := packages[held.id]; ok {
+			h.Packages[n].Package = p
+		}
 	}
-	return t.inChunks(ctx, `SELECT `+tagColumns+` FROM tags WHERE image IN (%s) ORDER BY image, created_at DESC, registry, repository, tag`, nil, numbers,
-		func(rows *sql.Rows) error {
-			g, err := scanTag(rows)
-			at[g.Image].Tags = append(at[g.Image].Tags, g)
-			return err
-		})
+	slices.SortFunc(h.Packages, func(a, b Held) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Version, b.Version), cmp.Compare(a.Type, b.Type), cmp.Compare(a.PURL, b.PURL), cmp.Compare(a.Vulnerability, b.Vulnerability))
+	})
 }
 
 func (t *Tx) namePackages(ctx context.Context, packages map[int64]Package) error {
@@ -359,16 +350,16 @@ func (q TaggedQuery) where(account string) (string, []any) {
 	return strings.Join(text, " AND "), args
 }
 
-// Tagged are an account's tags, newest first unless another order is asked for,
-// and how many there are in all.
-func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery) ([]Tagged, int, error) {
+// Tagged visits an account's tags, newest first unless another order is asked for,
+// and tells how many there are in all. visit must not wait for anybody.
+func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery, visit func(Tagged) error) (int, error) {
 	where, args := q.where(account)
 	from := ` FROM tags t JOIN images i ON i.id = t.image WHERE ` + where
 	var order []string
 	for _, o := range append(slices.Clone(q.Order), Order{"created_at", true}) {
 		column, ok := orders[o.By]
 		if !ok {
-			return nil, 0, fmt.Errorf("tags cannot be ordered by %q", o.By)
+			return 0, fmt.Errorf("tags cannot be ordered by %q", o.By)
 		}
 		if o.Descending {
 			column += " DESC"
@@ -380,25 +371,28 @@ func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery) ([]Tagge
 	if q.Limit > 0 {
 		query += fmt.Sprintf(` LIMIT %d OFFSET %d`, q.Limit, q.Offset)
 	}
-	var all []Tagged
+	all := 0
 	err := t.each(ctx, query, args, func(rows *sql.Rows) error {
 		var g Tagged
 		var created, detected, analyzed int64
 		err := rows.Scan(&g.Image, &g.Account, &g.Registry, &g.Repository, &g.Tag.Tag, &created, &detected,
 			&g.Digest, &g.ParentDigest, &g.ImageID, &g.Status, &analyzed)
 		g.CreatedAt, g.DetectedAt, g.AnalyzedAt = fromMicros(created), fromMicros(detected), fromMicros(analyzed)
-		all = append(all, g)
-		return err
+		if err != nil {
+			return err
+		}
+		all++
+		return visit(g)
 	})
 	if err != nil || q.Limit == 0 {
-		return all, len(all), err
+		return all, err
 	}
 	if !strings.Contains(where, "i.") { // each tag has its image: the tags alone are counted sooner
 		from = ` FROM tags t WHERE ` + where
 	}
 	total := 0
 	err = t.one(ctx, `SELECT count(*)`+from, args, []any{&total})
-	return all, total, err
+	return total, err
 }
 
 // CountTagged counts an account's images by status, and its tags: of a registry

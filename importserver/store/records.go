@@ -11,8 +11,14 @@ import (
 // recordedSteps is how many of an image's newest steps are rendered.
 const recordedSteps = 100
 
-// Renderer makes of an image what lists show of it.
-type Renderer func(Image, []Tag, []Transition) ([]byte, error)
+// Rendered is what is shown of an image.
+type Rendered struct {
+	Record    []byte // by lists of images
+	Reference []byte // by answers that name images, among other things
+}
+
+// Renderer makes of an image what is shown of it.
+type Renderer func(Image, []Tag, []Transition) (Rendered, error)
 
 // Rendering has each transaction that changes an image render it anew. It is set
 // before anything is written. Images that were never rendered are so at once.
@@ -42,7 +48,7 @@ func (t *Tx) changes(image int64) {
 	}
 }
 
-// renderChanged writes what lists show of the images that the transaction changed.
+// renderChanged writes what is shown of the images that the transaction changed.
 func (t *Tx) renderChanged(ctx context.Context, render Renderer) error {
 	for id := range t.changed {
 		i, err := t.ImageByID(ctx, id)
@@ -60,13 +66,13 @@ func (t *Tx) renderChanged(ctx context.Context, render Renderer) error {
 		if err != nil {
 			return err
 		}
-		body, err := render(i, tags, steps)
+		r, err := render(i, tags, steps)
 		if err != nil {
 			return fmt.Errorf("render image %s: %w", i.Digest, err)
 		}
-		_, err = t.exec(ctx, `INSERT INTO image_records (image, account, created_at, status, analyzed_at, body) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (image) DO UPDATE SET status = excluded.status, analyzed_at = excluded.analyzed_at, body = excluded.body`,
-			id, i.Account, micros(i.CreatedAt), i.Status, micros(i.AnalyzedAt), string(body))
+		_, err = t.exec(ctx, `INSERT INTO image_records (image, account, created_at, status, analyzed_at, body, reference) VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (image) DO UPDATE SET status = excluded.status, analyzed_at = excluded.analyzed_at, body = excluded.body, reference = excluded.reference`,
+			id, i.Account, micros(i.CreatedAt), i.Status, micros(i.AnalyzedAt), string(r.Record), string(r.Reference))
 		if err != nil {
 			return err
 		}
@@ -82,12 +88,14 @@ type RecordQuery struct {
 
 // recordsAtOnce is how many records one statement reads: no statement stays open
 // for as long as a client takes to read its answer.
-const recordsAtOnce = 1000
+const recordsAtOnce = 200
 
 // Records visits what is shown of an account's images, newest first. The bytes are
 // visit's during the call only.
 func (t *Tx) Records(ctx context.Context, account string, q RecordQuery, visit func(body []byte) error) error {
 	created, image := int64(1)<<62, int64(1)<<62
+	var page []byte
+	var ends []int
 	for {
 		query := `SELECT image, created_at, body FROM image_records WHERE account = $1 AND (created_at, image) < ($2, $3)`
 		args := []any{account, created, image}
@@ -101,8 +109,7 @@ func (t *Tx) Records(ctx context.Context, account string, q RecordQuery, visit f
 		}
 		args = append(args, recordsAtOnce)
 		query += fmt.Sprintf(` ORDER BY created_at DESC, image DESC LIMIT $%d`, len(args))
-		var page []byte
-		var ends []int
+		page, ends = page[:0], ends[:0]
 		err := t.each(ctx, query, args, func(rows *sql.Rows) error {
 			var body sql.RawBytes
 			err := rows.Scan(&image, &created, &body)
@@ -124,4 +131,15 @@ func (t *Tx) Records(ctx context.Context, account string, q RecordQuery, visit f
 			return nil
 		}
 	}
+}
+
+// references gives visit what is shown of images, a number of them at a time.
+func (t *Tx) references(ctx context.Context, images []int64, visit func(image int64, reference []byte)) error {
+	return t.inChunks(ctx, `SELECT image, reference FROM image_records WHERE image IN (%s)`, nil, images, func(rows *sql.Rows) error {
+		var image int64
+		var reference []byte
+		err := rows.Scan(&image, &reference)
+		visit(image, reference)
+		return err
+	})
 }

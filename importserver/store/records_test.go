@@ -27,8 +27,8 @@ func TestRecordsFollowTheirImages(t *testing.T) {
 		return i
 	}
 	add(0) // from before anything was rendered
-	err = s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, steps []store.Transition) ([]byte, error) {
-		return fmt.Appendf(nil, "%s %s %d %d %s", i.Digest, i.Status, len(tags), len(steps), i.Reason), nil
+	err = s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, steps []store.Transition) (store.Rendered, error) {
+		return store.Rendered{Record: fmt.Appendf(nil, "%s %s %d %d %s", i.Digest, i.Status, len(tags), len(steps), i.Reason)}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,12 +27,42 @@ func found(t *testing.T, s *store.Store, image int64, p store.Package, describe 
 func digests(holders []store.Holder) []string {
 	all := []string{}
 	for _, h := range holders {
-		all = append(all, h.Digest)
+		digest, _, _ := strings.Cut(string(h.Reference), " ")
+		all = append(all, digest)
+	}
+	return all
+}
+
+// rendered has images show their digest, their id and how many tags they have.
+func rendered(t *testing.T, s *store.Store) {
+	t.Helper()
+	err := s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, _ []store.Transition) (store.Rendered, error) {
+		return store.Rendered{Record: []byte("{}"), Reference: fmt.Appendf(nil, "%s %s %d", i.Digest, i.ImageID, len(tags))}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func byPackage(t *testing.T, s *store.Store, q store.PackageQuery, part store.Slice) (all []store.Holder) {
+	t.Helper()
+	if err := s.View().ByPackage(t.Context(), "a", q, part, func(h store.Holder) error { all = append(all, h); return nil }); err != nil {
+		t.Error(err)
+	}
+	return all
+}
+
+func byVulnerability(t *testing.T, s *store.Store, numbers []int64, part store.Slice) (all []store.Holder) {
+	t.Helper()
+	q := store.VulnerabilityQuery{Vulnerabilities: numbers}
+	if err := s.View().ByVulnerability(t.Context(), "a", q, part, func(h store.Holder) error { all = append(all, h); return nil }); err != nil {
+		t.Error(err)
 	}
 	return all
 }
 
 func queries(t *testing.T, s *store.Store) {
+	rendered(t, s)
 	one, two, other := put(t, s, "one"), put(t, s, "two"), put(t, s, "other", "b")
 	p := store.Package{Type: "npm", Name: "p", Version: "1", PURL: "pkg:p"}
 	newer := store.Package{Type: "npm", Name: "p", Version: "2", PURL: "pkg:p"}
@@ -46,14 +77,13 @@ func queries(t *testing.T, s *store.Store) {
 	for query, want := range map[store.Slice][]string{
 		{}: {"one", "two"}, {Limit: 1}: {"one"}, {Limit: 1, Offset: 1}: {"two"}, {Limit: 5, Offset: 2}: {}, {Limit: 5}: {"one", "two"},
 	} {
-		got, err := view.ByPackage(ctx, "a", store.PackageQuery{Name: "p"}, query)
-		if diff := cmp.Diff(want, digests(got)); diff != "" || err != nil {
-			t.Errorf("%+v: %v, %s", query, err, diff)
+		if diff := cmp.Diff(want, digests(byPackage(t, s, store.PackageQuery{Name: "p"}, query))); diff != "" {
+			t.Errorf("%+v: %s", query, diff)
 		}
 	}
-	got, err := view.ByPackage(ctx, "a", store.PackageQuery{Name: "p", Version: "2", Types: []string{"deb", "npm"}}, store.Slice{})
-	if err != nil || len(got) != 2 || len(got[0].Packages) != 1 || got[0].Packages[0].Package != newer || got[0].ImageID != "id-one" {
-		t.Errorf("%+v, %v", got, err)
+	got := byPackage(t, s, store.PackageQuery{Name: "p", Version: "2", Types: []string{"deb", "npm"}}, store.Slice{})
+	if len(got) != 2 || len(got[0].Packages) != 1 || got[0].Packages[0].Package != newer || !strings.HasPrefix(string(got[0].Reference), "one id-one ") {
+		t.Errorf("%+v", got)
 	}
 
 	for _, name := range []string{"CVE-1", "GHSA-1"} {
@@ -62,9 +92,9 @@ func queries(t *testing.T, s *store.Store) {
 			t.Fatalf("%s: %+v, %v", name, known, err)
 		}
 		numbers := []int64{known[0].Number, known[1].Number}
-		got, err := view.ByVulnerability(ctx, "a", store.VulnerabilityQuery{Vulnerabilities: numbers}, store.Slice{Limit: 2})
-		if diff := cmp.Diff([]string{"one", "two"}, digests(got)); diff != "" || err != nil {
-			t.Fatalf("%s: %v, %s", name, err, diff)
+		got := byVulnerability(t, s, numbers, store.Slice{Limit: 2})
+		if diff := cmp.Diff([]string{"one", "two"}, digests(got)); diff != "" {
+			t.Fatalf("%s: %s", name, diff)
 		}
 		if got[0].Packages[0].Package != p || got[1].Packages[0].Name != "lost" || got[1].Packages[0].Vulnerability != known[0].Number {
 			t.Errorf("%s: %+v", name, got)
@@ -74,8 +104,8 @@ func queries(t *testing.T, s *store.Store) {
 			t.Errorf("%s: %v, %s", name, err, diff)
 		}
 	}
-	if got, err := view.ByVulnerability(ctx, "a", store.VulnerabilityQuery{}, store.Slice{}); err != nil || len(got) != 0 {
-		t.Errorf("of no vulnerability: %v, %v", got, err)
+	if got := byVulnerability(t, s, nil, store.Slice{}); len(got) != 0 {
+		t.Errorf("of no vulnerability: %v", got)
 	}
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return tx.DeleteImage(ctx, two.ID)
@@ -91,6 +121,7 @@ func queries(t *testing.T, s *store.Store) {
 
 // manyHolders are more images than one statement tells of.
 func manyHolders(t *testing.T, s *store.Store) {
+	rendered(t, s)
 	p := store.Package{Type: "npm", Name: "p", Version: "1"}
 	var want []string
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
@@ -110,21 +141,24 @@ func manyHolders(t *testing.T, s *store.Store) {
 		return nil
 	})
 	for limit, some := range map[int][]string{0: want, 1100: want[:1100]} {
-		got, err := s.View().ByPackage(t.Context(), "a", store.PackageQuery{Name: "p"}, store.Slice{Limit: limit})
-		if diff := cmp.Diff(some, digests(got)); diff != "" || err != nil {
-			t.Errorf("%v, %s", err, diff)
+		got := byPackage(t, s, store.PackageQuery{Name: "p"}, store.Slice{Limit: limit})
+		if diff := cmp.Diff(some, digests(got)); diff != "" {
+			t.Error(diff)
 		}
 		for _, h := range got {
-			if len(h.Tags) != 1 || h.Tags[0].Tag != h.Digest || len(h.Packages) != 1 || h.Packages[0].Package != p {
+			if !strings.HasSuffix(string(h.Reference), " 1") || len(h.Packages) != 1 || h.Packages[0].Package != p {
 				t.Errorf("%+v", h)
 			}
 		}
 	}
-	tagged, total, err := s.View().Tagged(t.Context(), "a", store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1247}})
+	var tagged []store.Tagged
+	q := store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1247}}
+	total, err := s.View().Tagged(t.Context(), "a", q, func(g store.Tagged) error { tagged = append(tagged, g); return nil })
 	if err != nil || len(tagged) != 3 || total != 1250 || tagged[2].Digest != "0000" {
 		t.Errorf("%+v of %d, %v", tagged, total, err)
 	}
-	if _, _, err := s.View().Tagged(t.Context(), "a", store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}); err == nil {
+	q = store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}
+	if _, err := s.View().Tagged(t.Context(), "a", q, func(store.Tagged) error { return nil }); err == nil {
 		t.Error("an order that there is none of is taken")
 	}
 }
