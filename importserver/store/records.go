@@ -70,9 +70,14 @@ func (t *Tx) renderChanged(ctx context.Context, render Renderer) error {
 		if err != nil {
 			return fmt.Errorf("render image %s: %w", i.Digest, err)
 		}
-		_, err = t.exec(ctx, `INSERT INTO image_records (image, account, created_at, status, analyzed_at, body, reference) VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (image) DO UPDATE SET status = excluded.status, analyzed_at = excluded.analyzed_at, body = excluded.body, reference = excluded.reference`,
-			id, i.Account, micros(i.CreatedAt), i.Status, micros(i.AnalyzedAt), string(r.Record), string(r.Reference))
+		_, err = t.exec(ctx, `INSERT INTO image_records (image, account, created_at, status, analyzed_at, body) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (image) DO UPDATE SET status = excluded.status, analyzed_at = excluded.analyzed_at, body = excluded.body`,
+			id, i.Account, micros(i.CreatedAt), i.Status, micros(i.AnalyzedAt), string(r.Record))
+		if err != nil {
+			return err
+		}
+		_, err = t.exec(ctx, `INSERT INTO image_references (image, body) VALUES ($1, $2) ON CONFLICT (image) DO UPDATE SET body = excluded.body`,
+			id, string(r.Reference))
 		if err != nil {
 			return err
 		}
@@ -135,7 +140,7 @@ func (t *Tx) Records(ctx context.Context, account string, q RecordQuery, visit f
 
 // references gives visit what is shown of images, a number of them at a time.
 func (t *Tx) references(ctx context.Context, images []int64, visit func(image int64, reference []byte)) error {
-	return t.inChunks(ctx, `SELECT image, reference FROM image_records WHERE image IN (%s)`, nil, images, func(rows *sql.Rows) error {
+	return t.inChunks(ctx, `SELECT image, body FROM image_references WHERE image IN (%s)`, nil, images, func(rows *sql.Rows) error {
 		var image int64
 		var reference []byte
 		err := rows.Scan(&image, &reference)

@@ -1,9 +1,13 @@
--- What answers to questions about packages show of an image, written with its record.
--- Records are written anew when the server starts.
+-- What answers that name many images show of each, written with its record. It has a
+-- table of its own: it is short, and so is the reading of all of it. All are written
+-- anew when the server starts.
 
 -- +goose Up
-ALTER TABLE image_records ADD COLUMN reference TEXT NOT NULL DEFAULT ''; -- JSON
+CREATE TABLE image_references (
+	image INTEGER PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE,
+	body  TEXT NOT NULL -- JSON
+);
 DELETE FROM image_records;
 
 -- +goose Down
-ALTER TABLE image_records DROP COLUMN reference;
+DROP TABLE image_references;
