@@ -138,13 +138,16 @@ func (t *Tx) Records(ctx context.Context, account string, q RecordQuery, visit f
 	}
 }
 
-// references gives visit what is shown of images, a number of them at a time.
+// references gives visit what is shown of images, a number of them at a time. The
+// bytes are visit's for good.
 func (t *Tx) references(ctx context.Context, images []int64, visit func(image int64, reference []byte)) error {
+	var all []byte
 	return t.inChunks(ctx, `SELECT image, body FROM image_references WHERE image IN (%s)`, nil, images, func(rows *sql.Rows) error {
 		var image int64
-		var reference []byte
-		err := rows.Scan(&image, &reference)
-		visit(image, reference)
+		var body sql.RawBytes
+		err := rows.Scan(&image, &body)
+		all = append(all, body...)
+		visit(image, all[len(all)-len(body):])
 		return err
 	})
 }
