@@ -76,7 +76,18 @@ func renderImage(i store.Image, tags []store.Tag, steps []store.Transition) (sto
 		return store.Rendered{}, err
 	}
 	short, err := json.Marshal(referenceOf(i, tags))
-	return store.Rendered{Record: whole, Reference: short}, err
+	if err != nil {
+		return store.Rendered{}, err
+	}
+	all := store.Rendered{Record: whole, Reference: short}
+	for _, t := range tags {
+		summary, err := json.Marshal(summaryOf(i, t))
+		if err != nil {
+			return store.Rendered{}, err
+		}
+		all.Tags = append(all.Tags, summary)
+	}
+	return all, nil
 }
 
 // eachRecord visits the account's images as lists show them, newest first: of all

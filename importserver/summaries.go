@@ -2,6 +2,7 @@ package importserver
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -14,16 +15,19 @@ import (
 // is asked for.
 func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (answer wire.TagSummaries, err error) {
 	answer.Items = []wire.TagSummary{}
-	answer.Total, err = a.eachTag(ctx, f, func(t wire.TagSummary) error {
+	answer.Total, err = a.eachTag(ctx, f, func(summary []byte) error {
+		var t wire.TagSummary
+		err := json.Unmarshal(summary, &t)
 		answer.Items = append(answer.Items, t)
-		return nil
+		return err
 	})
 	return answer, err
 }
 
-// eachTag visits the account's tags in short, and tells how many there are on all
-// pages. visit must not wait for anybody.
-func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(wire.TagSummary) error) (int, error) {
+// eachTag visits the account's tags in short, as they were rendered, and tells how
+// many there are on all pages. The bytes are visit's during the call only, and it
+// must not wait for anybody.
+func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(summary []byte) error) (int, error) {
 	s, err := slice(&f.PageRequest)
 	if err != nil {
 		return 0, err
@@ -53,12 +57,15 @@ func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(wire
 	if f.Running || !active(f.Records) { // no inventory is kept, and images are deleted at once
 		return 0, nil
 	}
-	return a.server.store.View().Tagged(ctx, a.name, q, func(t store.Tagged) error {
-		return visit(wire.TagSummary{
-			Digest: t.Digest, ParentDigest: t.ParentDigest, ImageID: t.ImageID, Status: t.Status, FullTag: nameOf(t.Tag).FullTag(),
-			CreatedAt: t.CreatedAt.Unix(), AnalyzedAt: seconds(t.AnalyzedAt), DetectedAt: t.DetectedAt.Unix(), RecordStatus: wire.Active,
-		})
-	})
+	return a.server.store.View().Tagged(ctx, a.name, q, visit)
+}
+
+// summaryOf is a tag of an image in short.
+func summaryOf(i store.Image, t store.Tag) wire.TagSummary {
+	return wire.TagSummary{
+		Digest: i.Digest, ParentDigest: i.ParentDigest, ImageID: i.ImageID, Status: i.Status, FullTag: nameOf(t).FullTag(),
+		CreatedAt: t.CreatedAt.Unix(), AnalyzedAt: seconds(i.AnalyzedAt), DetectedAt: t.DetectedAt.Unix(), RecordStatus: wire.Active,
+	}
 }
 
 // active tells whether records of images that are there are asked for.

@@ -283,16 +283,6 @@ func (t *Tx) Affected(ctx context.Context, account string, vulnerabilities []int
 	return affected, err
 }
 
-// Tagged is a tag, and what is told in short of its image.
-type Tagged struct {
-	Tag
-	Digest       string
-	ParentDigest string
-	ImageID      string
-	Status       string
-	AnalyzedAt   time.Time
-}
-
 // TaggedQuery chooses tags. What is empty chooses all.
 type TaggedQuery struct {
 	Registry, Repository, Tag string
@@ -350,9 +340,10 @@ func (q TaggedQuery) where(account string) (string, []any) {
 	return strings.Join(text, " AND "), args
 }
 
-// Tagged visits an account's tags, newest first unless another order is asked for,
-// and tells how many there are in all. visit must not wait for anybody.
-func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery, visit func(Tagged) error) (int, error) {
+// Tagged visits what lists show of an account's tags, newest first unless another
+// order is asked for, and tells how many there are in all. The bytes are visit's
+// during the call only, and it must not wait for anybody.
+func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery, visit func(summary []byte) error) (int, error) {
 	where, args := q.where(account)
 	from := ` FROM tags t JOIN images i ON i.id = t.image WHERE ` + where
 	var order []string
@@ -366,23 +357,18 @@ func (t *Tx) Tagged(ctx context.Context, account string, q TaggedQuery, visit fu
 		}
 		order = append(order, column)
 	}
-	query := `SELECT t.image, t.account, t.registry, t.repository, t.tag, t.created_at, t.detected_at,
-		i.digest, i.parent_digest, i.image_id, i.status, i.analyzed_at` + from + ` ORDER BY ` + strings.Join(order, ", ") + `, t.image DESC, t.registry, t.repository, t.tag`
+	query := `SELECT t.summary` + from + ` ORDER BY ` + strings.Join(order, ", ") + `, t.image DESC, t.registry, t.repository, t.tag`
 	if q.Limit > 0 {
 		query += fmt.Sprintf(` LIMIT %d OFFSET %d`, q.Limit, q.Offset)
 	}
 	all := 0
 	err := t.each(ctx, query, args, func(rows *sql.Rows) error {
-		var g Tagged
-		var created, detected, analyzed int64
-		err := rows.Scan(&g.Image, &g.Account, &g.Registry, &g.Repository, &g.Tag.Tag, &created, &detected,
-			&g.Digest, &g.ParentDigest, &g.ImageID, &g.Status, &analyzed)
-		g.CreatedAt, g.DetectedAt, g.AnalyzedAt = fromMicros(created), fromMicros(detected), fromMicros(analyzed)
-		if err != nil {
+		var summary sql.RawBytes
+		if err := rows.Scan(&summary); err != nil {
 			return err
 		}
 		all++
-		return visit(g)
+		return visit(summary)
 	})
 	if err != nil || q.Limit == 0 {
 		return all, err

@@ -13,8 +13,9 @@ const recordedSteps = 100
 
 // Rendered is what is shown of an image.
 type Rendered struct {
-	Record    []byte // by lists of images
-	Reference []byte // by answers that name images, among other things
+	Record    []byte   // by lists of images
+	Reference []byte   // by answers that name images, among other things
+	Tags      [][]byte // by lists of tags: one for each tag, in their order
 }
 
 // Renderer makes of an image what is shown of it.
@@ -80,6 +81,13 @@ func (t *Tx) renderChanged(ctx context.Context, render Renderer) error {
 			id, string(r.Reference))
 		if err != nil {
 			return err
+		}
+		for n, g := range tags {
+			_, err := t.exec(ctx, `UPDATE tags SET summary = $5 WHERE image = $1 AND registry = $2 AND repository = $3 AND tag = $4`,
+				id, g.Registry, g.Repository, g.Tag, string(r.Tags[n]))
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

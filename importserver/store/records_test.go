@@ -28,7 +28,7 @@ func TestRecordsFollowTheirImages(t *testing.T) {
 	}
 	add(0) // from before anything was rendered
 	err = s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, steps []store.Transition) (store.Rendered, error) {
-		return store.Rendered{Record: fmt.Appendf(nil, "%s %s %d %d %s", i.Digest, i.Status, len(tags), len(steps), i.Reason)}, nil
+		return store.Rendered{Record: fmt.Appendf(nil, "%s %s %d %d %s", i.Digest, i.Status, len(tags), len(steps), i.Reason), Tags: make([][]byte, len(tags))}, nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -37,7 +37,11 @@ func digests(holders []store.Holder) []string {
 func rendered(t *testing.T, s *store.Store) {
 	t.Helper()
 	err := s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, _ []store.Transition) (store.Rendered, error) {
-		return store.Rendered{Record: []byte("{}"), Reference: fmt.Appendf(nil, "%s %s %d", i.Digest, i.ImageID, len(tags))}, nil
+		r := store.Rendered{Record: []byte("{}"), Reference: fmt.Appendf(nil, "%s %s %d", i.Digest, i.ImageID, len(tags))}
+		for _, g := range tags {
+			r.Tags = append(r.Tags, fmt.Appendf(nil, "%s of %s", g.Tag, i.Digest))
+		}
+		return r, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,14 +155,14 @@ func manyHolders(t *testing.T, s *store.Store) {
 			}
 		}
 	}
-	var tagged []store.Tagged
+	var tagged []string
 	q := store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1247}}
-	total, err := s.View().Tagged(t.Context(), "a", q, func(g store.Tagged) error { tagged = append(tagged, g); return nil })
-	if err != nil || len(tagged) != 3 || total != 1250 || tagged[2].Digest != "0000" {
+	total, err := s.View().Tagged(t.Context(), "a", q, func(summary []byte) error { tagged = append(tagged, string(summary)); return nil })
+	if err != nil || len(tagged) != 3 || total != 1250 || tagged[2] != "0000 of 0000" {
 		t.Errorf("%+v of %d, %v", tagged, total, err)
 	}
 	q = store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}
-	if _, err := s.View().Tagged(t.Context(), "a", q, func(store.Tagged) error { return nil }); err == nil {
+	if _, err := s.View().Tagged(t.Context(), "a", q, func([]byte) error { return nil }); err == nil {
 		t.Error("an order that there is none of is taken")
 	}
 }
