@@ -18,6 +18,9 @@ func (s *Server) introduceAdmin(ctx context.Context) error {
 		if _, err := tx.InsertUser(ctx, store.User{Name: Admin, Account: Admin, CreatedAt: now, UpdatedAt: now}); err != nil {
 			return err
 		}
+		if err := tx.VoidTokens(ctx, Admin); err != nil { // he may have been given another password
+			return err
+		}
 		return s.introduce(ctx, tx, Admin)
 	})
 }

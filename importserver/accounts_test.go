@@ -401,3 +401,31 @@ func TestPasswordsAreKeptAsHashes(t *testing.T) {
 		t.Error("the rows contain no Argon2id hash")
 	}
 }
+
+// The password of admin is none of the rows: it may be another one whenever the
+// server starts, and what was handed out for the old one is void.
+func TestTokensOfAdminEndWithTheServer(t *testing.T) {
+	o := options(t.TempDir())
+	r := start(t, &engine{}, o)
+	form := url.Values{"grant_type": {"password"}, "username": {importserver.Admin}, "password": {password}}
+	_, text := r.request("POST", "/v2/oauth/token", strings.NewReader(form.Encode()), func(q *http.Request) {
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	})
+	var token wire.Token
+	if err := json.Unmarshal([]byte(text), &token); err != nil || token.Access == "" {
+		t.Fatalf("%v: %s", err, text)
+	}
+	if code := r.status("GET", "/v2/user", "", bearer(token.Access)); code != 200 {
+		t.Fatalf("at first: %d", code)
+	}
+	r.web.Close()
+	r.stop()
+	if err := r.server.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.AdminPassword = "quite another password"
+	again := start(t, &engine{}, o)
+	if code := again.status("GET", "/v2/user", "", bearer(token.Access)); code != 401 {
+		t.Errorf("after a start with another password: %d", code)
+	}
+}

@@ -88,6 +88,9 @@ func (a *Account) AddKey(ctx context.Context, user string, r wire.APIKey) (wire.
 		return wire.APIKey{}, err
 	}
 	err = a.inTx(ctx, func(tx *store.Tx) error {
+		if err := a.owns(ctx, tx, user); err != nil {
+			return err
+		}
 		all, err := tx.Keys(ctx, user)
 		if err == nil && len(all) >= maxKeys {
 			err = fault.New(fault.Invalid, "add API key: %s has %d, which is the most", user, maxKeys).WithHint("delete those that are not used any more")

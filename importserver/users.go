@@ -24,6 +24,16 @@ func (a *Account) userRow(ctx context.Context, name string) (store.User, error) 
 	return u, noUser(err, name)
 }
 
+// owns refuses a user who is not the account's, or not any more: names are unique
+// over all accounts, and somebody else may have it by now.
+func (a *Account) owns(ctx context.Context, tx *store.Tx, name string) error {
+	u, err := tx.User(ctx, name)
+	if err == nil && u.Account != a.name {
+		err = store.ErrNone
+	}
+	return noUser(err, name)
+}
+
 func noUser(err error, name string) error {
 	if errors.Is(err, store.ErrNone) {
 		return fault.New(fault.NotFound, "there is no user %.128q", name)
@@ -130,7 +140,12 @@ func (a *Account) DeleteUser(ctx context.Context, name string) error {
 	case a.by != nil && a.by.user == u.Name:
 		return fault.New(fault.Invalid, "nobody can delete himself")
 	}
-	return a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.DeleteUser(ctx, name), name) })
+	return a.inTx(ctx, func(tx *store.Tx) error {
+		if err := a.owns(ctx, tx, name); err != nil {
+			return err
+		}
+		return noUser(tx.DeleteUser(ctx, name), name)
+	})
 }
 
 // SetPassword changes the password of a user of the account. Tokens that he was
@@ -144,7 +159,12 @@ func (a *Account) SetPassword(ctx context.Context, name, plain string) (wire.Cre
 		return wire.Credential{}, err
 	}
 	now := a.server.now()
-	err = a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, hash, now), name) })
+	err = a.inTx(ctx, func(tx *store.Tx) error {
+		if err := a.owns(ctx, tx, name); err != nil {
+			return err
+		}
+		return noUser(tx.SetPassword(ctx, name, hash, now), name)
+	})
 	return credentialAt(now), err
 }
 
@@ -153,7 +173,12 @@ func (a *Account) DropPassword(ctx context.Context, name string) error {
 	if _, err := a.ownPassword(ctx, name); err != nil {
 		return err
 	}
-	return a.inTx(ctx, func(tx *store.Tx) error { return noUser(tx.SetPassword(ctx, name, "", time.Time{}), name) })
+	return a.inTx(ctx, func(tx *store.Tx) error {
+		if err := a.owns(ctx, tx, name); err != nil {
+			return err
+		}
+		return noUser(tx.SetPassword(ctx, name, "", time.Time{}), name)
+	})
 }
 
 // ownPassword is a user whose password is among the rows.

@@ -32,6 +32,12 @@ func (t *Tx) SetPassword(ctx context.Context, name, hash string, at time.Time) e
 	return touched(n, err, "set the password of %s", name)
 }
 
+// VoidTokens makes void what a user was handed out so far.
+func (t *Tx) VoidTokens(ctx context.Context, name string) error {
+	_, err := t.exec(ctx, `UPDATE users SET epoch = epoch + 1 WHERE name = $1`, name)
+	return err
+}
+
 // DeleteUser deletes a user with his keys, tokens and roles.
 func (t *Tx) DeleteUser(ctx context.Context, name string) error {
 	n, err := t.exec(ctx, `DELETE FROM users WHERE name = $1`, name)
@@ -132,10 +138,10 @@ func (t *Tx) InsertKey(ctx context.Context, k Key) (bool, error) {
 	return n > 0, err
 }
 
-// UpdateKey writes a key's name and description, and whether it is revoked. It
+// UpdateKey writes a key's name and description, and revokes it: for good. It
 // tells whether no other key of the user has the name.
 func (t *Tx) UpdateKey(ctx context.Context, k Key) (bool, error) {
-	n, err := t.exec(ctx, `UPDATE api_keys SET name = $2, description = $3, revoked = $4, updated_at = $5 WHERE id = $1
+	n, err := t.exec(ctx, `UPDATE api_keys SET name = $2, description = $3, revoked = CASE WHEN revoked = 1 THEN 1 ELSE $4 END, updated_at = $5 WHERE id = $1
 		AND NOT EXISTS (SELECT 1 FROM api_keys o WHERE o.username = $6 AND o.name = $2 AND o.id <> $1)`,
 		k.ID, k.Name, k.Description, number(k.Revoked), micros(k.UpdatedAt), k.User)
 	return n > 0, err
