@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -74,12 +75,19 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 		return &redirect{to: target, why: "it leads from https to plain http"}
 	case !strings.EqualFold(from.URL.Hostname(), to.Hostname()):
 		return &redirect{to: target, why: "it leads to another host", other: true}
-	case from.URL.Scheme == to.Scheme && from.URL.Port() != to.Port():
+	case from.URL.Scheme == to.Scheme && from.URL.Port() != to.Port(),
+		from.URL.Scheme != to.Scheme && !(usualPort(from.URL) && usualPort(to)):
 		return &redirect{to: target, why: "it leads to another port", other: true}
 	case req.Method != from.Method:
 		return &redirect{to: target, why: fmt.Sprintf("it turns a %s into a %s", from.Method, req.Method), other: true}
 	}
 	return nil
+}
+
+// usualPort tells whether an address has the port of its scheme: from http to https,
+// the server at that is the same, and at any other it may be somebody else's.
+func usualPort(u *url.URL) bool {
+	return u.Port() == "" || u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
 }
 
 // redirect is a redirect that is not followed.

@@ -1,0 +1,4 @@
+package client
+
+// CheckRedirect is checkRedirect, for tests.
+var CheckRedirect = checkRedirect
