@@ -5,8 +5,12 @@ import (
 	"encoding/json"
 
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/importserver/store"
 )
+
+// maxLayers is how many layers an image may be said to have: engines stop at 127.
+const maxLayers = 1000
 
 // keepLayers writes down which layers an image is made of, by which its ancestors
 // are found.
@@ -24,6 +28,9 @@ func (s *Server) keepLayers(ctx context.Context, tx *store.Tx, i store.Image, b 
 		if err := json.Unmarshal(data, &config); err != nil {
 			return unreadable(err)
 		}
+	}
+	if n := len(config.RootFS.DiffIDs); n > maxLayers {
+		return fault.New(fault.Invalid, "the image's configuration lists %d layers, and no image has more than %d", n, maxLayers)
 	}
 	return tx.SetLayers(ctx, i.ID, config.RootFS.DiffIDs)
 }
