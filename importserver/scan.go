@@ -94,11 +94,6 @@ func unreadableOr(err error) error {
 // scan matches an SBOM and, where a tag is given, judges it by a policy. Nothing
 // of it is kept.
 func (a *Account) scan(ctx context.Context, r scanRequest, tag, policyID string) (report.Matches, *wire.Check, error) {
-	leave, err := a.server.place(ctx)
-	if err != nil {
-		return report.Matches{}, nil, err
-	}
-	defer leave()
 	b, err := a.server.scanned(r)
 	if err != nil {
 		return report.Matches{}, nil, err
@@ -128,28 +123,35 @@ func (a *Account) scan(ctx context.Context, r scanRequest, tag, policyID string)
 }
 
 // readScan reads a scan's body, which is at first in a file: what is slow to
-// arrive takes no memory.
-func (a *Account) readScan(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+// arrive takes no memory, and what has arrived takes some when there is a place for
+// the work. leave gives that back.
+func (a *Account) readScan(r *http.Request) (data []byte, leave func(), err error) {
 	limit := min(a.server.options.MaxPart, maxScan)
 	body, err := unpacked(r, limit)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer body.Close()
 	f, err := os.CreateTemp(filepath.Join(a.server.options.Dir, "tmp"), "scan-")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
 	n, err := io.Copy(f, io.LimitReader(body, limit+1))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if n > limit {
-		return nil, fault.New(fault.TooLarge, "too large: the SBOM has more than %d bytes", limit)
+		return nil, nil, fault.New(fault.TooLarge, "too large: the SBOM has more than %d bytes", limit)
 	}
-	return os.ReadFile(f.Name())
+	if leave, err = a.server.place(r.Context()); err != nil {
+		return nil, nil, err
+	}
+	if data, err = os.ReadFile(f.Name()); err != nil {
+		leave()
+	}
+	return data, leave, err
 }
 
 func vulnerabilitiesOfScan(m report.Matches, describe bool) map[string]any {
@@ -157,10 +159,11 @@ func vulnerabilitiesOfScan(m report.Matches, describe bool) map[string]any {
 }
 
 func postScan(a *Account, w http.ResponseWriter, r *http.Request) error {
-	data, err := a.readScan(w, r)
+	data, leave, err := a.readScan(r)
 	if err != nil {
 		return err
 	}
+	defer leave()
 	var body scanRequest
 	if err := json.Unmarshal(data, &body); err != nil {
 		return fault.New(fault.Invalid, "scan: %s", jsonError(err))
@@ -177,10 +180,11 @@ func postVulnerabilityScan(a *Account, w http.ResponseWriter, r *http.Request) e
 	if err != nil {
 		return err
 	}
-	data, err := a.readScan(w, r)
+	data, leave, err := a.readScan(r)
 	if err != nil {
 		return err
 	}
+	defer leave()
 	m, _, err := a.scan(r.Context(), scanRequest{SBOM: data}, "", "")
 	if err != nil {
 		return err
