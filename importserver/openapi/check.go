@@ -299,6 +299,9 @@ func Strict(data []byte) (any, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("it is not UTF-8")
 	}
+	if tooMany(data) {
+		return nil, fmt.Errorf("it has more than %d values", maxValues)
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	v, err := next(dec, 0)
 	if err != nil {
@@ -311,6 +314,28 @@ func Strict(data []byte) (any, error) {
 		return nil, errors.New("there is something after its end")
 	}
 	return v, nil
+}
+
+// maxValues is how many values a body may have: each takes a hundred times the
+// memory that it took on its way.
+const maxValues = 500_000
+
+// tooMany counts what separates values, before any is made.
+func tooMany(data []byte) bool {
+	n, text := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case !text && (c == ',' || c == '[' || c == '{'):
+			if n++; n > maxValues {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func next(dec *json.Decoder, depth int) (any, error) {
