@@ -88,6 +88,12 @@ func ignoreNone(err error) error {
 	return err
 }
 
+// hasTag tells whether an image has a full tag, or had it.
+func (a *Account) hasTag(ctx context.Context, i store.Image, name string) (bool, error) {
+	tags, err := a.server.store.View().Tags(ctx, i.ID)
+	return slices.ContainsFunc(tags, func(t store.Tag) bool { return nameOf(t).FullTag() == name }), err
+}
+
 // Check is what a policy says of an image under a tag.
 func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest) (wire.Check, error) {
 	if r.Tag == "" {
@@ -109,7 +115,11 @@ func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest)
 	if err != nil {
 		return wire.Check{}, err
 	}
-	all, err := a.server.evaluate(ctx, i, p, tag.FullTag(), r.Interactive)
+	own, err := a.hasTag(ctx, i, tag.FullTag())
+	if err != nil {
+		return wire.Check{}, err
+	}
+	all, err := a.server.evaluate(ctx, i, p, tag.FullTag(), r.Interactive || !own) // a verdict under any other name is not kept
 	if err != nil {
 		return wire.Check{}, err
 	}
