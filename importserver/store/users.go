@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 )
 
@@ -104,9 +105,16 @@ func (t *Tx) DeleteMember(ctx context.Context, user, account, role string) error
 
 // Members are the roles of a user, or in an account, or both; "" is any.
 func (t *Tx) Members(ctx context.Context, user, account string) ([]Member, error) {
+	query, args, word := `SELECT username, account, role, granter, created_at FROM members`, []any(nil), ` WHERE `
+	for _, c := range []struct{ column, value string }{{"username", user}, {"account", account}} {
+		if c.value != "" {
+			args = append(args, c.value)
+			query += fmt.Sprintf(`%s%s = $%d`, word, c.column, len(args))
+			word = ` AND `
+		}
+	}
 	var all []Member
-	err := t.each(ctx, `SELECT username, account, role, granter, created_at FROM members
-		WHERE ($1 = '' OR username = $1) AND ($2 = '' OR account = $2) ORDER BY account, username`, []any{user, account}, func(rows *sql.Rows) error {
+	err := t.each(ctx, query+` ORDER BY account, username`, args, func(rows *sql.Rows) error {
 		var m Member
 		var created int64
 		err := rows.Scan(&m.User, &m.Account, &m.Role, &m.Granter, &created)
