@@ -142,19 +142,6 @@ func yes(r *http.Request, name string, otherwise bool) (bool, error) {
 	return b, nil
 }
 
-// moment reads a time of a request's query; it is zero where absent.
-func moment(r *http.Request, name string) (time.Time, error) {
-	v := r.URL.Query().Get(name)
-	if v == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, v)
-	if err != nil {
-		return t, fault.New(fault.Invalid, "%s=%.50q is no time as in 2026-01-02T15:04:05Z", name, v)
-	}
-	return t, nil
-}
-
 // flags reads several booleans of a request's query; all are false where absent.
 func flags(r *http.Request, names ...string) (map[string]bool, error) {
 	all := map[string]bool{}

@@ -54,7 +54,7 @@ func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	since, err := moment(r, "analyzed_since")
+	since, err := queryTime(r.URL.Query(), "analyzed_since")
 	if err != nil {
 		return err
 	}

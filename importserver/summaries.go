@@ -11,6 +11,12 @@ import (
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
+// Bounds of a question for tags: databases have some of their own.
+const (
+	maxPart   = 1000 // bytes
+	maxOrders = 20
+)
+
 // TagSummaries are the account's tags in short, newest first unless another order
 // is asked for.
 func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (answer wire.TagSummaries, err error) {
@@ -31,6 +37,9 @@ func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(summ
 	s, err := slice(&f.PageRequest)
 	if err != nil {
 		return 0, err
+	}
+	if len(f.Part) > maxPart || len(f.OrderBy) > maxOrders {
+		return 0, fault.New(fault.Invalid, "a filter has %d bytes at most, and an order %d columns", maxPart, maxOrders)
 	}
 	s.Limit = f.Limit // the total tells whether more follows
 	q := store.TaggedQuery{
