@@ -110,7 +110,11 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 		if err := s.noteAssessed(ctx, tx, i, verdicts, matches); err != nil {
 			return err
 		}
-		return tx.MarkAnalyzed(ctx, i.ID, s.now(), facts)
+		at := s.now()
+		if i.Status == wire.Analyzed && !i.AnalyzedAt.IsZero() { // matched again, not analysed again
+			at = i.AnalyzedAt
+		}
+		return tx.MarkAnalyzed(ctx, i.ID, at, facts)
 	})
 }
 
