@@ -18,10 +18,11 @@ func Read(data []byte) (Policy, error) {
 	older := d.Policies != nil
 	if older {
 		p.Version, p.Name = "2", or(p.Name, p.ID)
-		d.RuleSets, d.Allowlists = append(d.RuleSets, d.Policies...), append(d.Allowlists, d.Whitelists...)
-		d.AllowlistedImages = append(d.AllowlistedImages, d.WhitelistedImages...)
-		d.DenylistedImages = append(d.DenylistedImages, d.BlacklistedImages...)
 	}
+	// Older words count wherever they stand: a list that is left out denies nothing.
+	d.RuleSets, d.Allowlists = append(d.RuleSets, d.Policies...), append(d.Allowlists, d.Whitelists...)
+	d.AllowlistedImages = append(d.AllowlistedImages, d.WhitelistedImages...)
+	d.DenylistedImages = append(d.DenylistedImages, d.BlacklistedImages...)
 	for i, s := range d.RuleSets {
 		s.Description = or(s.Description, s.Comment)
 		for n := range s.Rules {
@@ -51,12 +52,12 @@ func Read(data []byte) (Policy, error) {
 		m.Description = or(m.Description, m.Comment)
 		if older {
 			named(&m.ID, &m.Name, "mapping", i)
-			if m.PolicyID != "" {
-				m.PolicyIDs = append([]string{m.PolicyID}, m.PolicyIDs...)
-			}
-			m.RuleSetIDs = append(m.RuleSetIDs, m.PolicyIDs...)
-			m.AllowlistIDs = append(m.AllowlistIDs, m.WhitelistIDs...)
 		}
+		if m.PolicyID != "" {
+			m.PolicyIDs = append([]string{m.PolicyID}, m.PolicyIDs...)
+		}
+		m.RuleSetIDs = append(m.RuleSetIDs, m.PolicyIDs...)
+		m.AllowlistIDs = append(m.AllowlistIDs, m.WhitelistIDs...)
 		p.Mappings = append(p.Mappings, m.Mapping)
 	}
 	p.AllowlistedImages = images(d.AllowlistedImages, older, "allowlisted-image")
