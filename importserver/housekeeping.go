@@ -2,6 +2,7 @@ package importserver
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/wire"
@@ -66,26 +67,15 @@ func (s *Server) mend(ctx context.Context) error {
 
 // Tidy removes what nothing refers to any more: imports that ended, packages and
 // vulnerabilities of no image, and blobs that are old enough not to be part of an
-// import under way. Run calls it from time to time.
+// import under way. What cannot be done keeps nothing else from being done. Run
+// calls it from time to time.
 func (s *Server) Tidy(ctx context.Context) error {
 	now := s.now()
 	err := s.store.InTx(ctx, func(tx *store.Tx) error {
 		_, err := tx.DropOperations(ctx, wire.OperationPending, now.Add(-s.options.BlobAge), now)
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	if err := s.dropAccounts(ctx); err != nil {
-		return err
-	}
-	if err := s.dropEvents(ctx); err != nil {
-		return err
-	}
-	if err := s.dropUnused(ctx, now); err != nil {
-		return err
-	}
-	return s.collect(ctx, now.Add(-s.options.BlobAge))
+	return errors.Join(err, s.dropAccounts(ctx), s.dropEvents(ctx), s.dropUnused(ctx, now), s.collect(ctx, now.Add(-s.options.BlobAge)))
 }
 
 // unusedSetting is when packages and vulnerabilities of no image were last removed.
