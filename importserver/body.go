@@ -70,6 +70,9 @@ func (p *patient) Read(b []byte) (int, error) {
 	if err != nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}
+	if err == io.EOF {
+		p.answer.body = false
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.answer.Header().Set("Connection", "close") // net/http does not wait for the rest then
 		err = fault.New(fault.Invalid, "the body did not arrive whole: nothing came for %v", p.answer.standstill)

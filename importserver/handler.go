@@ -118,7 +118,8 @@ func (s *Server) serve(o *openapi.Operation, do operation, w *response, r *http.
 type response struct {
 	http.ResponseWriter
 	code int
-	body bool // the request has one
+	body bool // the request has one, of which something may be left
+	sent int  // bytes of the answer
 
 	standstill time.Duration
 }
@@ -131,8 +132,17 @@ func (w *response) WriteHeader(code int) {
 func (w *response) Write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	w.patience()
-	return w.ResponseWriter.Write(b)
+	n, err := w.ResponseWriter.Write(b)
+	w.sent += n
+	if w.body && w.sent > headSent { // the rest of the request's body was waited for by now
+		w.body = false
+		_ = http.NewResponseController(w.ResponseWriter).SetReadDeadline(time.Time{})
+	}
+	return n, err
 }
+
+// headSent is how many bytes of an answer net/http does not hold back.
+const headSent = 16 << 10
 
 // begin notes what is answered. net/http reads what is left of the request's body
 // before it answers: a client that never sends it must not hold the connection, nor
