@@ -158,7 +158,11 @@ func (a *Account) addWork(ctx context.Context, i store.Image, r *wire.Image) err
 	case wire.Analyzing:
 		r.StatusReason = w.Progress
 	case wire.NotAnalyzed:
-		ahead, err := a.server.store.View().Ahead(ctx, w)
+		whose := a.name // how much others have waiting is not told
+		if a.system() {
+			whose = ""
+		}
+		ahead, err := a.server.store.View().Ahead(ctx, w, whose)
 		r.Waiting = ahead + 1
 		return err
 	}

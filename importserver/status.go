@@ -27,15 +27,15 @@ func (a *Account) Status(ctx context.Context) (wire.Status, error) {
 		queued, running = queued+b.Free, running+b.Leased
 		stages[stage] = map[string]any{"queued": b.Free, "running": b.Leased}
 	}
+	detail := map[string]any{"workers": s.options.Workers, "database": s.database(ctx)}
+	if a.system() { // how busy other accounts are is nobody else's business
+		detail["queue"] = map[string]any{"queued": queued, "running": running, "stages": stages}
+		detail["images"] = images
+	}
 	return wire.Status{
 		Available: true, Up: true, Busy: running >= s.options.Workers,
 		Version: s.options.Version, DBVersion: strconv.FormatInt(version, 10), Message: "all good",
-		Detail: map[string]any{
-			"queue":    map[string]any{"queued": queued, "running": running, "stages": stages},
-			"workers":  s.options.Workers,
-			"images":   images,
-			"database": s.database(ctx),
-		},
+		Detail: detail,
 	}, nil
 }
 

@@ -139,12 +139,16 @@ func (t *Tx) Work(ctx context.Context, image int64) (Work, error) {
 	return scanWork(t.q.QueryRowContext(ctx, `SELECT `+workColumns+` FROM work WHERE image = $1`, image))
 }
 
-// Ahead counts the free items that will be claimed before w.
-func (t *Tx) Ahead(ctx context.Context, w Work) (int, error) {
+// Ahead counts the free items that will be claimed before w: of an account, or of all
+// where that is "".
+func (t *Tx) Ahead(ctx context.Context, w Work, account string) (int, error) {
+	query, args := `SELECT count(*) FROM work WHERE token = ''
+		AND (priority < $1 OR (priority = $1 AND (not_before < $2 OR (not_before = $2 AND image < $3))))`, []any{w.Priority, micros(w.NotBefore), w.Image}
+	if account != "" {
+		query, args = query+` AND image IN (SELECT id FROM images WHERE account = $4)`, append(args, account)
+	}
 	var n int
-	err := t.one(ctx, `SELECT count(*) FROM work WHERE token = ''
-		AND (priority < $1 OR (priority = $1 AND (not_before < $2 OR (not_before = $2 AND image < $3))))`,
-		[]any{w.Priority, micros(w.NotBefore), w.Image}, []any{&n})
+	err := t.one(ctx, query, args, []any{&n})
 	return n, err
 }
 

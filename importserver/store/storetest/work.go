@@ -76,7 +76,7 @@ func order(t *testing.T, s *store.Store) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.View().Ahead(t.Context(), w); n != 3 || err != nil {
+	if n, err := s.View().Ahead(t.Context(), w, ""); n != 3 || err != nil {
 		t.Errorf("%d are ahead of the minor one, %v", n, err)
 	}
 	backlog, err := s.View().Backlog(t.Context())
