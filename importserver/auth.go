@@ -84,8 +84,14 @@ func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (prin
 	} else if err != nil {
 		return principal{}, u, err
 	}
+	if known && s.memory.Knows(name, plain, u.Epoch) { // found out while this one waited
+		s.throttle.Succeeded(attempt)
+		p, err := s.principal(ctx, u, "password")
+		return p, u, err
+	}
 	right, err := s.isPassword(ctx, u, plain)
 	if err != nil {
+		s.throttle.Left(attempt)
 		return principal{}, u, err
 	}
 	p, err := principal{}, error(errDenied)
@@ -96,10 +102,12 @@ func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (prin
 		s.throttle.Failed(attempt)
 		return p, u, s.slowly(ctx, err)
 	}
-	if err == nil {
-		s.throttle.Succeeded(attempt)
-		s.memory.Keep(name, plain, u.Epoch)
+	if err != nil {
+		s.throttle.Left(attempt)
+		return p, u, err
 	}
+	s.memory.Keep(name, plain, u.Epoch)
+	s.throttle.Succeeded(attempt)
 	return p, u, err
 }
 

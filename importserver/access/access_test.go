@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -83,8 +85,11 @@ func TestThrottle(t *testing.T) {
 		t.Fatal(err)
 	}
 	th.Failed("a")
-	th.Failed("a")
+	if err := th.Enter(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
 	begun := time.Now()
+	th.Failed("a")
 	if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) < 15*time.Millisecond {
 		t.Errorf("after two failures: %v after %v", err, time.Since(begun))
 	}
@@ -93,6 +98,9 @@ func TestThrottle(t *testing.T) {
 		t.Errorf("another name waits: %v", err)
 	}
 	slow := access.Throttle{Delay: time.Hour}
+	if err := slow.Enter(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
 	slow.Failed("a")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
@@ -110,9 +118,43 @@ func TestThrottle(t *testing.T) {
 			t.Errorf("one that waited: %v", err)
 		}
 	}
-	slow.Succeeded("a")
-	if err := slow.Enter(t.Context(), "a"); err != nil {
-		t.Errorf("after a success: %v", err)
+}
+
+// Guesses that come together are made one after the other, even the first ones.
+func TestAttemptsUnderANameComeOneAtATime(t *testing.T) {
+	th := access.Throttle{Delay: time.Millisecond}
+	var under, most atomic.Int32
+	var all sync.WaitGroup
+	for n := range 20 {
+		all.Go(func() {
+			if err := th.Enter(t.Context(), "a"); err != nil {
+				t.Error(err)
+				return
+			}
+			most.Store(max(most.Load(), under.Add(1)))
+			time.Sleep(time.Millisecond)
+			under.Add(-1)
+			switch n % 3 {
+			case 0:
+				th.Failed("a")
+			case 1:
+				th.Succeeded("a")
+			default:
+				th.Left("a")
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 1 {
+		t.Errorf("%d at once", most.Load())
+	}
+	if err := th.Enter(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	th.Succeeded("a")
+	begun := time.Now()
+	if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) > time.Second {
+		t.Errorf("after a success: %v after %v", err, time.Since(begun))
 	}
 }
 

@@ -16,9 +16,9 @@ const (
 	maxDoubled = 5      // times that the delay grows: to 32-fold
 )
 
-// Throttle makes guessing slow: after a failure, the attempts under a name follow
-// each other at a distance that doubles with each further one. Who guesses in
-// parallel waits all the same.
+// Throttle makes guessing slow: one attempt under a name is made at a time, and
+// after a failure they follow each other at a distance that doubles with each
+// further one. Who guesses in parallel waits all the same.
 type Throttle struct {
 	Delay time.Duration // after the first failure
 
@@ -27,59 +27,75 @@ type Throttle struct {
 }
 
 type attempts struct {
+	turn     chan struct{} // holds one while an attempt is under way
 	failures int
-	waiting  int
+	waiting  int       // for their turn, or having it
 	next     time.Time // when the next attempt may be made
 }
 
-// Enter waits until an attempt may be made under a name.
+// Enter waits until an attempt may be made under a name. The attempt ends with one of
+// Failed, Succeeded and Left.
 func (t *Throttle) Enter(ctx context.Context, name string) error {
 	t.lock.Lock()
-	a := t.names[name]
-	if a == nil {
-		t.lock.Unlock()
-		return nil
-	}
-	if a.waiting >= maxWaiting {
-		t.lock.Unlock()
-		return ErrBusy
-	}
-	wait := time.Until(a.next)
-	a.next = time.Now().Add(max(wait, 0) + t.after(a.failures)) // its turn is taken
-	a.waiting++
-	t.lock.Unlock()
-	defer func() {
-		t.lock.Lock()
-		a.waiting--
-		t.lock.Unlock()
-	}()
-	return Pause(ctx, wait)
-}
-
-// Failed notes a failure.
-func (t *Throttle) Failed(name string) {
-	t.lock.Lock()
-	defer t.lock.Unlock()
 	a := t.names[name]
 	if a == nil {
 		if t.names == nil {
 			t.names = map[string]*attempts{}
 		}
 		t.makeRoom()
-		a = &attempts{}
+		a = &attempts{turn: make(chan struct{}, 1)}
 		t.names[name] = a
 	}
-	a.failures = min(a.failures+1, maxDoubled+1)
-	if next := time.Now().Add(t.after(a.failures)); next.After(a.next) {
-		a.next = next
+	if a.failures > 0 && a.waiting >= maxWaiting {
+		t.lock.Unlock()
+		return ErrBusy
 	}
+	a.waiting++
+	t.lock.Unlock()
+	select {
+	case a.turn <- struct{}{}:
+	case <-ctx.Done():
+		t.lock.Lock()
+		defer t.lock.Unlock()
+		a.waiting--
+		return ctx.Err()
+	}
+	t.lock.Lock()
+	wait := time.Until(a.next)
+	t.lock.Unlock()
+	err := Pause(ctx, wait)
+	if err != nil {
+		t.Left(name)
+	}
+	return err
+}
+
+// Failed notes a failure.
+func (t *Throttle) Failed(name string) {
+	t.end(name, func(a *attempts) {
+		a.failures = min(a.failures+1, maxDoubled+1)
+		a.next = time.Now().Add(t.after(a.failures))
+	})
 }
 
 // Succeeded forgets the failures.
 func (t *Throttle) Succeeded(name string) {
+	t.end(name, func(a *attempts) { a.failures, a.next = 0, time.Time{} })
+}
+
+// Left ends an attempt that neither failed nor succeeded.
+func (t *Throttle) Left(name string) { t.end(name, func(*attempts) {}) }
+
+func (t *Throttle) end(name string, note func(*attempts)) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	delete(t.names, name)
+	a := t.names[name] // it is there: who has the turn waits, in this table's words
+	note(a)
+	a.waiting--
+	<-a.turn
+	if a.failures == 0 && a.waiting == 0 {
+		delete(t.names, name)
+	}
 }
 
 func (t *Throttle) after(failures int) time.Duration {
@@ -101,11 +117,13 @@ func (t *Throttle) makeRoom() {
 			delete(t.names, name)
 		}
 	}
-	for name := range t.names {
+	for name, a := range t.names {
 		if len(t.names) < maxNames {
 			return
 		}
-		delete(t.names, name)
+		if a.waiting == 0 {
+			delete(t.names, name)
+		}
 	}
 }
 
