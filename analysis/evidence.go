@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/anchore/syft/syft/file"
+
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/sbom"
 	"github.com/tidepole/tidepole/analysis/tree"
@@ -48,14 +50,17 @@ func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) error {
 		src.Layers = append(src.Layers, sbom.SourceLayer{DiffID: l.id, MediaType: types[i], Size: sbom.SizeOf(l.index())})
 	}
 	var err error
-	var options []tree.Option
+	options := []tree.Option{tree.MaxEntries(e.o.MaxEntries)}
 	if os, _, _ := strings.Cut(e.img.Platform, "/"); os == "windows" {
 		options = append(options, tree.Windows())
 	}
 	if e.tree, err = tree.Squash(ctx, all, options...); err != nil {
 		return err
 	}
-	e.catalogue, err = sbom.Catalog(ctx, e.tree.Resolver(ctx, e.open), src, m)
+	e.catalogue, err = sbom.Catalog(ctx, resolver{e.tree.Resolver(ctx, e.open), e.layers}, src, m)
+	if over := e.tree.Overrun(); over != nil { // a cataloger may take it for an image without files
+		return fmt.Errorf("find the files of the image: %w", over)
+	}
 	return err
 }
 
@@ -194,6 +199,21 @@ func (e *evidence) writeDocument(ctx context.Context, b *bundle.Bundle) error {
 	return b.Write(bundle.Packages, mediaTypeJSON, func(w io.Writer) error {
 		return e.catalogue.Write(ctx, w, tool, list, e.gaps...)
 	})
+}
+
+// resolver knows what was found out of executables, too.
+type resolver struct {
+	tree.Resolver
+	layers []*layer
+}
+
+// Executable is what was found out of a file.
+func (r resolver) Executable(l file.Location) (sbom.Finding, bool) {
+	at, ok := r.Place(l)
+	if !ok {
+		return sbom.Finding{}, false
+	}
+	return r.layers[at.Layer].executables.At(at.Ordinal), true
 }
 
 // files are the paths of the final image as the document lists them.

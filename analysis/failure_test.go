@@ -18,6 +18,7 @@ import (
 	"github.com/tidepole/tidepole/analysis"
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
+	"github.com/tidepole/tidepole/analysis/sbom"
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -96,6 +97,7 @@ func TestBadPattern(t *testing.T) {
 }
 
 func TestCancelLeavesNothingBehind(t *testing.T) {
+	sbom.Prepare() // is for all analyses of the process, and may go on after one
 	req := analysis.Request{Image: ociDir(t, imagetest.New(t, spec))}
 	found, _ := matchers(t)
 	for _, stage := range []string{"", "resolve", "read", "catalog", "write"} {

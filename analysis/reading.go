@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,9 +44,11 @@ type layer struct {
 	beside      *aside // contents that lay beside those; nil: none
 
 	lost sync.Once // the record and what lies beside it are no longer kept
-	once sync.Once // the layer was read once more, for contents that its record lacks
-	more *layer
-	err  error
+
+	// What is the reading's to lock.
+	reread bool // it was read once more, for contents that its record lacks
+	more   *layer
+	err    error
 }
 
 // searches is what a layer's searches found; nil: not searched.
@@ -90,13 +93,17 @@ type reading struct {
 	open    []*layer          // all there are, to be closed
 	damaged map[string]error  // by diff ID: why a record could not be read
 	failed  error             // why a content could not be had
+	wanted  map[string]*layer // by diff ID: those to be read once more
+
+	turn   sync.Mutex // held by who reads layers once more
+	rounds int        // how often that was done
 }
 
 func newReading(req Request, o Options, img *image.Image) *reading {
-	spill := cache.Temporary(o.TempDir)
+	spill := cache.Temporary(o.TempDir).Within(o.Quota)
 	r := &reading{
 		req: req, o: o, img: img, fingerprint: o.fingerprint(), keeps: o.Cache != nil, kept: o.Cache, spill: spill,
-		have: map[string]*layer{}, damaged: map[string]error{},
+		have: map[string]*layer{}, damaged: map[string]error{}, wanted: map[string]*layer{},
 	}
 	if !r.keeps {
 		r.kept = spill
@@ -191,11 +198,16 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 
 // layer reads a layer into a record.
 func (r *reading) layer(ctx context.Context, s image.Stream) error {
-	r.first.Do(func() { go quietly(sbom.Prepare) })
+	r.first.Do(func() {
+		if !r.knowsSome() { // else what needs it may be remembered, too
+			go quietly(sbom.Prepare)
+		}
+	})
 	secrets, contents := newSearch(secretSearch, r.o.Secrets), newSearch(contentSearch, r.o.Content)
+	marks := &sbom.Marks{}
 	l, err := r.record(ctx, r.kept, s, layers.Options{
-		Observers: observers(secrets, contents), Budget: r.budget, Keep: r.o.retrieves,
-	}, func() searches { return searches{secrets.result(), contents.result()} })
+		Observers: append(observers(secrets, contents), marks.Observe), Budget: r.budget, Keep: r.o.retrieves,
+	}, marks, func() searches { return searches{secrets.result(), contents.result()} })
 	if err != nil {
 		return r.named(s.DiffID(), err)
 	}
@@ -206,6 +218,13 @@ func (r *reading) layer(ctx context.Context, s image.Stream) error {
 	}
 	r.add(l)
 	return nil
+}
+
+// knowsSome tells whether some layers were in the cache.
+func (r *reading) knowsSome() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.have) > 0
 }
 
 // quietly keeps a panic of do from ending the process: what was to be prepared
@@ -228,19 +247,19 @@ func (r *reading) named(diffID string, err error) error {
 }
 
 // record reads a layer's tar into a store; what was found is attached.
-func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, found func() searches) (*layer, error) {
+func (r *reading) record(ctx context.Context, to cache.Store, s image.Stream, o layers.Options, marks *sbom.Marks, found func() searches) (*layer, error) {
 	p, err := to.Create(ctx, layerKind)
 	if err != nil {
 		return nil, err
 	}
-	l, err := r.fill(ctx, p, s, o, found)
+	l, err := r.fill(ctx, p, s, o, marks, found)
 	if err != nil {
 		return nil, errors.Join(err, p.Discard())
 	}
 	return l, nil
 }
 
-func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, search func() searches) (*layer, error) {
+func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o layers.Options, marks *sbom.Marks, search func() searches) (*layer, error) {
 	w := layers.NewWriter(p)
 	x, err := layers.Read(ctx, s, w, o)
 	if err != nil {
@@ -252,7 +271,7 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 		return nil, err
 	}
 	w.Attach(searchesName, data)
-	if data, err = executables(ctx, w, x, p); err != nil {
+	if data, err = executables(ctx, w, x, marks, p); err != nil {
 		return nil, err
 	}
 	w.Attach(executablesName, data)
@@ -285,13 +304,13 @@ func (r *reading) fill(ctx context.Context, p cache.Pending, s image.Stream, o l
 
 // executables looks into the executables of a layer whose contents w has written.
 // That one cannot be read back must not become what is known of it.
-func executables(ctx context.Context, w *layers.Writer, x *layers.Index, written io.ReaderAt) ([]byte, error) {
+func executables(ctx context.Context, w *layers.Writer, x *layers.Index, marks *sbom.Marks, written io.ReaderAt) ([]byte, error) {
 	contents, err := w.Contents(x, written)
 	if err != nil {
 		return nil, err
 	}
 	var failed firstError
-	found, err := sbom.Executables(ctx, x, func(ordinal int) (io.ReadCloser, error) {
+	found, err := sbom.Executables(ctx, x, marks, func(ordinal int) (io.ReadCloser, error) {
 		c, ok := contents.Content(ordinal)
 		if !ok {
 			return nil, fs.ErrNotExist
@@ -341,12 +360,12 @@ func (r *reading) content(all []*layer) tree.Open {
 		if l.beside.has(at.Ordinal) { // and could not give it
 			l.lost.Do(func() { r.forget(ctx, l) })
 		}
-		l.once.Do(func() { l.more, l.err = r.again(ctx, l.id) })
-		if l.err != nil {
-			r.fail(fmt.Errorf("read layer %s once more, for %q: %w", l.id, l.index().Path(at.Ordinal), l.err))
-			return nil, l.err
+		more, err := r.more(ctx, l)
+		if err != nil {
+			r.fail(fmt.Errorf("read layer %s once more, for %q: %w", l.id, l.index().Path(at.Ordinal), err))
+			return nil, err
 		}
-		c, ok := l.more.record.Content(at.Ordinal)
+		c, ok := more.record.Content(at.Ordinal)
 		if !ok {
 			return nil, fs.ErrNotExist
 		}
@@ -468,29 +487,75 @@ func (r *reading) forget(ctx context.Context, l *layer) {
 	}
 }
 
-// again reads a layer once more and keeps all of its contents.
-func (r *reading) again(ctx context.Context, diffID string) (l *layer, err error) {
-	err = r.img.Read(ctx, image.Reading{
-		Have: func(id string) bool { return id != diffID },
+// more is a layer with all of its contents. The layers that are asked for while
+// others are read once more are then read together.
+func (r *reading) more(ctx context.Context, l *layer) (*layer, error) {
+	if more, ok, err := r.isMore(l); ok {
+		return more, err
+	}
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	if more, ok, err := r.isMore(l); ok {
+		return more, err
+	}
+	r.again(ctx)
+	more, _, err := r.isMore(l)
+	return more, err
+}
+
+// isMore is a layer that was read once more. One that was not is wanted.
+func (r *reading) isMore(l *layer) (more *layer, ok bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !l.reread {
+		r.wanted[l.id] = l
+	}
+	return l.more, l.reread, l.err
+}
+
+// again reads the layers that are wanted once more, and keeps all of their
+// contents. What a daemon exports as a whole is read thus twice at most: the second
+// time all layers are kept.
+func (r *reading) again(ctx context.Context) {
+	r.mu.Lock()
+	todo := r.wanted
+	r.wanted = map[string]*layer{}
+	if r.rounds++; r.rounds > 1 && r.img.Exported() {
+		for id, l := range r.have {
+			if !l.reread {
+				todo[id] = l
+			}
+		}
+	}
+	r.mu.Unlock()
+	got := map[string]*layer{}
+	err := r.img.Read(ctx, image.Reading{
+		Have:     func(id string) bool { return todo[id] == nil },
+		Remember: exports{ctx, r.kept},
 		Layer: func(ctx context.Context, s image.Stream) error {
-			read, err := r.record(ctx, r.spill, s, layers.Options{Budget: r.newBudget(), Keep: func(string) bool { return true }},
+			read, err := r.record(ctx, r.spill, s, layers.Options{Budget: r.newBudget(), Keep: func(string) bool { return true }}, nil,
 				func() searches { return searches{} })
 			if err != nil {
 				return err
 			}
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.open = append(r.open, read)
-			if read.id == diffID {
-				l = read
+			if todo[read.id] == nil || got[read.id] != nil { // only its end told which it is
+				return errors.Join(read.close(), r.spill.Remove(ctx, layerKind, r.layerKey(read.id)))
 			}
+			got[read.id] = read
+			r.open = append(r.open, read)
 			return nil
 		},
 	})
-	if err == nil && l == nil {
-		err = fmt.Errorf("layer %s was not read", diffID)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, l := range todo {
+		l.reread, l.more = true, got[id]
+		if l.more == nil {
+			l.err = cmp.Or(err, fmt.Errorf("layer %s was not read", id))
+		}
 	}
-	return l, err
 }
 
 // close closes the records, and removes what was kept for this time alone.

@@ -52,7 +52,28 @@ func (r *reading) recall(ctx context.Context) *bundle.Bundle {
 		_ = r.kept.Remove(ctx, bundleKind, key)
 		return nil
 	}
+	r.touch(ctx)
 	return b
+}
+
+// touch notes that the entries of the image's layers were used, with the evidence
+// that was taken from them: the next version of the image has most of them, too.
+func (r *reading) touch(ctx context.Context) {
+	ids := r.img.DiffIDs()
+	for _, id := range ids {
+		touch(ctx, r.kept, layerKind, r.layerKey(id))
+		touch(ctx, r.kept, layerKind, r.besideKey(id))
+	}
+	for kind, key := range r.memory().Entries(ids) {
+		touch(ctx, r.kept, kind, key)
+	}
+}
+
+// touch notes that an entry was used, if there is one.
+func touch(ctx context.Context, in cache.Store, kind, key string) {
+	if blob, err := in.Get(ctx, kind, key); err == nil {
+		_ = blob.Close()
+	}
 }
 
 // remember keeps a bundle. That it could not be kept costs the next analysis,

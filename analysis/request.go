@@ -32,6 +32,7 @@ type Options struct {
 	RetrieveMaxSize int64            // bytes; a larger file is not kept; 0 is DefaultRetrieveMaxSize
 	MaxEntries      int              // paths of all layers together; 0 is 8,000,000
 	Cache           cache.Store      // keeps what was computed of a layer for the next analysis; nil: nothing is kept
+	Quota           *cache.Quota     // of what is spilled to files without a name; nil is no bound
 	TempDir         string           // everything spilled goes below it; "" is the system's
 	Tool, Version   string           // the document's author; "" is tidepole
 	Progress        func(image.Progress)

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,11 @@ import (
 	"net/url"
 	"strconv"
 	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -30,6 +36,7 @@ type call struct {
 	query    url.Values
 	body     *body
 	patience int  // 0: usual
+	also     int  // a status besides the 2xx that is an answer
 	once     bool // must not be sent again where the first may have arrived
 	take     func(*answer) error
 }
@@ -50,6 +57,9 @@ type answer struct {
 	handed bool // something of it went to the caller: there is no second try
 }
 
+// verb is the call's method.
+func (k call) verb() string { return cmp.Or(k.method, http.MethodGet) }
+
 // do makes a call, again where that helps.
 func (c *Client) do(ctx context.Context, k call) error {
 	return c.persist(ctx, c.retry.Call, func(ctx context.Context) error { return c.try(ctx, k) })
@@ -66,7 +76,10 @@ func (c *Client) try(ctx context.Context, k call) error {
 }
 
 // exchange sends a call's request and takes its answer.
-func (c *Client) exchange(ctx context.Context, k call) error {
+func (c *Client) exchange(ctx context.Context, k call) (err error) {
+	ctx, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("github.com/tidepole/tidepole").Start(
+		ctx, k.verb()+" "+k.route, trace.WithSpanKind(trace.SpanKindClient))
+	defer func() { endSpan(span, err) }()
 	p := newPatience(ctx, c.timeout*time.Duration(max(k.patience, usual)))
 	defer p.stop()
 	req, err := c.request(p, k)
@@ -78,8 +91,9 @@ func (c *Client) exchange(ctx context.Context, k call) error {
 		return c.unanswered(ctx, p, k, err)
 	}
 	defer drain(resp.Body)
+	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
 	a := &answer{header: resp.Header, body: &receiving{resp.Body, p}}
-	if resp.StatusCode/100 != 2 {
+	if resp.StatusCode/100 != 2 && resp.StatusCode != k.also {
 		return c.refused(k, resp, a.body)
 	}
 	if err := k.take(a); err != nil {
@@ -99,11 +113,7 @@ func (c *Client) request(p *patience, k call) (*http.Request, error) {
 	if len(k.query) > 0 {
 		target += "?" + k.query.Encode()
 	}
-	method := k.method
-	if method == "" {
-		method = http.MethodGet
-	}
-	req, err := http.NewRequestWithContext(p.ctx, method, target, nil)
+	req, err := http.NewRequestWithContext(p.ctx, k.verb(), target, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -112,6 +122,7 @@ func (c *Client) request(p *patience, k call) (*http.Request, error) {
 			return nil, err
 		}
 	}
+	propagation.TraceContext{}.Inject(p.ctx, propagation.HeaderCarrier(req.Header))
 	req.Header.Set("Accept", "*/*")
 	if c.userAgent != "" {
 		req.Header.Set("User-Agent", c.userAgent)
@@ -124,6 +135,17 @@ func (c *Client) request(p *patience, k call) (*http.Request, error) {
 		req.Header.Set(wire.AccountHeader, c.account)
 	}
 	return req, nil
+}
+
+// endSpan ends the span of an exchange. Of an error it says the kind: the text may
+// name what is asked for.
+func endSpan(span trace.Span, err error) {
+	if err != nil {
+		kind := fault.Of(err).String()
+		span.SetAttributes(attribute.String("error.type", kind))
+		span.SetStatus(codes.Error, kind)
+	}
+	span.End()
 }
 
 // attach makes the body the request's. A large one waits for the server to say

@@ -13,10 +13,11 @@ import (
 
 // Options say where the server is, who asks, and how patient the client is.
 type Options struct {
-	URL      string // as in "https://tidepole.example:8228"; a trailing /v2 is allowed
-	Username string
-	Password string
-	Account  string // "" is the user's own
+	URL          string // as in "https://tidepole.example:8228"; a trailing /v2 or /v1 is allowed
+	Username     string
+	Password     string
+	PasswordFrom string // where the password is from, for whoever is told that it is wrong; may be ""
+	Account      string // "" is the user's own
 
 	UserAgent  string
 	CAFiles    []string                              // certificates to trust besides the system's, PEM
@@ -51,17 +52,18 @@ type Notice struct {
 
 // Client speaks to one server as one user. It is safe for concurrent use.
 type Client struct {
-	base      *url.URL // without /v2
-	user      *url.Userinfo
-	account   string
-	userAgent string
-	stateDir  string
-	tempDir   string
-	timeout   time.Duration
-	retry     Retry
-	progress  func(Progress)
-	notify    func(Notice)
-	http      *http.Client
+	base         *url.URL // without the version
+	user         *url.Userinfo
+	passwordFrom string
+	account      string
+	userAgent    string
+	stateDir     string
+	tempDir      string
+	timeout      time.Duration
+	retry        Retry
+	progress     func(Progress)
+	notify       func(Notice)
+	http         *http.Client
 }
 
 // New makes a client. It sends nothing yet.
@@ -78,7 +80,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		base: base, account: o.Account, userAgent: o.UserAgent,
+		base: base, account: o.Account, passwordFrom: o.PasswordFrom, userAgent: o.UserAgent,
 		stateDir: o.StateDir, tempDir: o.TempDir,
 		timeout: o.Timeout, retry: o.Retry.withDefaults(),
 		progress: o.Progress, notify: o.Notify,
@@ -127,6 +129,11 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, fault.New(fault.Invalid, "the server's address %q has a query or a fragment", raw).WithHint(hint)
 	}
 	path := strings.TrimRight(u.Path, "/")
-	path = strings.TrimRight(strings.TrimSuffix(path, "/v2"), "/")
+	for _, version := range []string{"/v2", "/v1"} { // as variables of other clients have it
+		if above, ok := strings.CutSuffix(path, version); ok {
+			path = strings.TrimRight(above, "/")
+			break
+		}
+	}
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: path}, nil
 }

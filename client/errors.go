@@ -137,8 +137,12 @@ func (c *Client) denied(k call) *fault.Fault {
 		return fault.New(fault.Denied, "%s: %s wants a password, and none was given for user %q", k.doing, c.base, c.user.Username()).
 			WithHint("set TIDEPOLE_PASSWORD, or name a file with --password-file or TIDEPOLE_PASSWORD_FILE")
 	}
-	return fault.New(fault.Denied, "%s: %s does not know user %q with this password", k.doing, c.base, c.user.Username()).
-		WithHint("%s as the server has them for user %q", how, c.user.Username())
+	from := ""
+	if c.passwordFrom != "" {
+		from = fmt.Sprintf(" (from the %s)", c.passwordFrom)
+	}
+	return fault.New(fault.Denied, "%s: %s does not know user %q with this password%s", k.doing, c.base, c.user.Username(), from).
+		WithHint("it may have been changed since: %s as the server has them for user %q", how, c.user.Username())
 }
 
 // decodeError reads the API's error body: version 2's, version 1's, and

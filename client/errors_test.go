@@ -47,7 +47,7 @@ func TestNewRefuses(t *testing.T) {
 func TestAddress(t *testing.T) {
 	s := newServer(t)
 	s.images[digest] = imported
-	for _, suffix := range []string{"", "/", "/v2", "/v2/"} {
+	for _, suffix := range []string{"", "/", "/v2", "/v2/", "/v1", "/v1/"} {
 		c := s.to(t, func(o *client.Options) { o.URL += suffix })
 		if _, err := c.Image(t.Context(), digest); err != nil {
 			t.Errorf("%q: %v", suffix, err)

@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ func (c *Client) add(ctx context.Context, do func(context.Context, call) error, 
 	k.method, k.route, k.patience = post, wire.RouteImages, working
 	k.query = url.Values{}
 	flag(k.query, "force", o.Force)
+	flag(k.query, "bulk", o.Bulk)
 	if o.NoSubscribe {
 		k.query.Set("auto_subscribe", "false")
 	}
@@ -51,6 +53,9 @@ func (c *Client) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image, 
 	flag(q, "history", f.History)
 	if !f.AnalyzedSince.IsZero() {
 		q.Set("analyzed_since", f.AnalyzedSince.Format(time.RFC3339Nano))
+	}
+	if f.Limit != 0 {
+		q.Set("limit", strconv.Itoa(f.Limit))
 	}
 	l, err := get[wire.ImageList](ctx, c, call{doing: "list images", route: wire.RouteImages, query: q})
 	return l.Items, err

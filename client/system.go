@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net/http"
 	"net/url"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,19 @@ import (
 // Status is the server's state.
 func (c *Client) Status(ctx context.Context) (wire.Status, error) {
 	return get[wire.Status](ctx, c, call{doing: "get status", route: wire.RouteStatus})
+}
+
+// Ready is whether the server can do what it is for. It asks once, and an answer that
+// it cannot is no error.
+func (c *Client) Ready(ctx context.Context) (wire.Readiness, error) {
+	var r wire.Readiness
+	err := c.try(ctx, call{doing: "look whether the server is ready", route: wire.RouteReady, also: http.StatusServiceUnavailable, take: into("look whether the server is ready", &r)})
+	return r, err
+}
+
+// Workers are the processes that work on images, and what each does.
+func (c *Client) Workers(ctx context.Context) ([]wire.Worker, error) {
+	return get[[]wire.Worker](ctx, c, call{doing: "list workers", route: wire.RouteWorkers})
 }
 
 // Database is the server's vulnerability database.

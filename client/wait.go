@@ -116,7 +116,7 @@ func (w *wait) failed(reason string) error {
 		reason = "the server does not say why"
 	}
 	f := fault.New(fault.Conflict, "the analysis of image %s failed: %s", w.digest, reason).
-		WithHint("'tidepole image get %s' shows its history; once the cause is gone, add the image again", w.digest)
+		WithHint("'tidepole queue show %s' lists the attempts; once the cause is gone, 'tidepole queue retry %s' has it analysed again", w.digest, w.digest)
 	f.Err = ErrAnalysisFailed
 	return f
 }

@@ -53,7 +53,11 @@ func TestWait(t *testing.T) {
 				answerJSON(w, wire.Image{Digest: digest, Status: state, StatusReason: map[string]string{wire.AnalysisFailed: "no such layer"}[state]})
 				return true
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+			limit := time.Minute
+			if errors.Is(c.cause, client.ErrWaitTimeout) {
+				limit = time.Second
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			defer cancel()
 			var seen []string
 			failed := 0

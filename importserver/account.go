@@ -10,6 +10,7 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/queue"
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
@@ -27,9 +28,19 @@ func (s *Server) Account(name string) *Account { return &Account{server: s, name
 
 // inTx runs do in one transaction, if the account is still the one that it was:
 // what began before an account was deleted must not end in the next of its name.
+// Where a worker changed an image's state in between, do looks again.
 func (a *Account) inTx(ctx context.Context, do func(*store.Tx) error) error {
+	for range 4 {
+		if err := a.once(ctx, do); !errors.Is(err, queue.ErrLost) {
+			return err
+		}
+	}
+	return a.once(ctx, do)
+}
+
+func (a *Account) once(ctx context.Context, do func(*store.Tx) error) error {
 	return a.server.store.InTx(ctx, func(tx *store.Tx) error {
-		row, err := tx.Account(ctx, a.name)
+		row, err := tx.Within(ctx, a.name)
 		switch {
 		case errors.Is(err, store.ErrNone) || err == nil && !a.since.IsZero() && !a.since.Equal(row.CreatedAt):
 			return fault.New(fault.Forbidden, "there is no account %.100q any more", a.name)
@@ -44,15 +55,19 @@ func (a *Account) inTx(ctx context.Context, do func(*store.Tx) error) error {
 
 // image is the account's image of a digest.
 func (a *Account) image(ctx context.Context, digest string) (store.Image, error) {
-	if !reference.IsDigest(digest) {
+	if digest = reference.Canonical(digest); !reference.IsDigest(digest) {
 		return store.Image{}, fault.New(fault.Invalid, "%.100q is not an image digest", digest).
-			WithHint("an image digest is sha256: and 64 lower-case hex digits")
+			WithHint("an image digest is sha256: and 64 hex digits")
 	}
 	i, err := a.server.store.View().Image(ctx, a.name, digest)
 	if errors.Is(err, store.ErrNone) {
-		return i, fault.New(fault.NotFound, "image not found in DB").WithDetail("image_digest", digest)
+		return i, noImage(digest)
 	}
 	return i, err
+}
+
+func noImage(digest string) error {
+	return fault.New(fault.NotFound, "image not found in DB").WithDetail("image_digest", digest)
 }
 
 // analyzed is the account's image of a digest, if it is analysed.

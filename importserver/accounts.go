@@ -18,7 +18,7 @@ func (s *Server) introduceAdmin(ctx context.Context) error {
 		if _, err := tx.InsertUser(ctx, store.User{Name: Admin, Account: Admin, CreatedAt: now, UpdatedAt: now}); err != nil {
 			return err
 		}
-		if err := tx.VoidTokens(ctx, Admin); err != nil { // he may have been given another password
+		if err := s.settlePassword(ctx, tx); err != nil {
 			return err
 		}
 		return s.introduce(ctx, tx, Admin)
@@ -109,7 +109,8 @@ func (a *Account) DeleteAccount(ctx context.Context, name string) error {
 			return fault.New(fault.Invalid, "the account %s cannot be deleted", Admin)
 		}
 		if row.State == wire.AccountEnabled {
-			return fault.New(fault.Invalid, "the account %s is enabled; only one that is disabled can be deleted", row.Name)
+			return fault.New(fault.Invalid, "the account %s is enabled; only one that is disabled can be deleted", row.Name).
+				WithHint("disable it first: PUT /v2/accounts/%s/state takes {\"state\": \"disabled\"}", row.Name)
 		}
 		row.State = wire.AccountDeleting
 		return nil
@@ -163,7 +164,7 @@ func (s *Server) dropAccounts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		s.log.Info("account deleted", "account", a.Name)
+		s.log.InfoContext(ctx, "account deleted", "account", a.Name)
 	}
 	return s.store.InTx(ctx, func(tx *store.Tx) error { return tx.DropTokens(ctx, s.now()) })
 }

@@ -1,20 +1,28 @@
 package importserver_test
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver"
+	"github.com/tidepole/tidepole/importserver/store"
 )
 
 // basic signs a request as a user.
@@ -75,7 +83,7 @@ func TestAccountsAndUsers(t *testing.T) {
 		"user from elsewhere":        {"POST", "/v2/accounts/one/users", `{"username":"user-two","user_type":"saml","idp_name":"x"}`, nil, 400},
 		"admin disabled":             {"PUT", "/v2/accounts/admin/state", `{"state":"disabled"}`, nil, 400},
 		"admin deleted":              {"DELETE", "/v2/accounts/admin", "", nil, 400},
-		"admin's password":           {"POST", "/v2/user/credentials", `{"type":"password","value":"123456"}`, nil, 400},
+		"admin without a password":   {"DELETE", "/v2/accounts/admin/users/admin/credentials?credential_type=password", "", nil, 400},
 		"the last admin":             {"DELETE", "/v2/accounts/admin/users/admin", "", nil, 400},
 		"an enabled account deleted": {"DELETE", "/v2/accounts/one", "", nil, 400},
 		"accounts by another":        {"GET", "/v2/accounts", "", one, 403},
@@ -397,14 +405,14 @@ func TestPasswordsAreKeptAsHashes(t *testing.T) {
 			t.Errorf("the rows contain %q", secret)
 		}
 	}
-	if !strings.Contains(text, "$argon2id$v=19$m=19456,t=2,p=1$") {
-		t.Error("the rows contain no Argon2id hash")
+	if n := strings.Count(text, "$argon2id$v=19$m=19456,t=2,p=1$"); n < 3 { // admin's, the one that the server was given, and somebody's
+		t.Errorf("the rows contain %d Argon2id hashes", n)
 	}
 }
 
-// The password of admin is none of the rows: it may be another one whenever the
-// server starts, and what was handed out for the old one is void.
-func TestTokensOfAdminEndWithTheServer(t *testing.T) {
+// The password of admin may be another one whenever the server starts: then, and only
+// then, what was handed out for the old one is void.
+func TestTokensOfAdminEndWithHisPassword(t *testing.T) {
 	o := options(t.TempDir())
 	r := start(t, &engine{}, o)
 	form := url.Values{"grant_type": {"password"}, "username": {importserver.Admin}, "password": {password}}
@@ -418,14 +426,317 @@ func TestTokensOfAdminEndWithTheServer(t *testing.T) {
 	if code := r.status("GET", "/v2/user", "", bearer(token.Access)); code != 200 {
 		t.Fatalf("at first: %d", code)
 	}
+	for _, again := range []struct {
+		password string
+		code     int
+	}{{password, 200}, {"quite another password", 401}} {
+		r.web.Close()
+		r.stop()
+		if err := r.server.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.AdminPassword = again.password
+		r = start(t, &engine{}, o)
+		if code := r.status("GET", "/v2/user", "", bearer(token.Access)); code != again.code {
+			t.Errorf("by the token, after a start with %q: %d", again.password, code)
+		}
+		as := func(q *http.Request) { q.SetBasicAuth(importserver.Admin, again.password) }
+		if code := r.status("GET", "/v2/user", "", as); code != 200 {
+			t.Errorf("by %q: %d", again.password, code)
+		}
+	}
+	if code := r.status("GET", "/v2/user", "", nil); code != 401 {
+		t.Errorf("by the password from before: %d", code)
+	}
+}
+
+func TestKeyThatWasDeletedMeanwhileIsNone(t *testing.T) {
+	s := open(t, &engine{}, options(t.TempDir()))
+	ctx, admin := t.Context(), s.Account(importserver.Admin)
+	if _, err := admin.AddKey(ctx, importserver.Admin, wire.APIKey{Name: "k", ExpiresAt: "2999-01-01T00:00:00Z"}); err != nil {
+		t.Fatal(err)
+	}
+	importserver.Meanwhile(t, s, 2, func(ctx context.Context, tx *store.Tx) error { // the user and his keys were read
+		all, err := tx.Keys(ctx, importserver.Admin)
+		if err != nil {
+			return err
+		}
+		return tx.DeleteKey(ctx, all[0].ID)
+	})
+	text := "what it is for"
+	if _, err := admin.ChangeKey(ctx, importserver.Admin, "k", wire.APIKeyChange{Description: &text}); fault.Of(err) != fault.NotFound {
+		t.Errorf("changed: %v", err)
+	}
+}
+
+// What is lent for a time makes nothing that lasts longer.
+func TestKeysAndTokensDoNotOutliveThemselves(t *testing.T) {
+	o := options(t.TempDir())
+	var late atomic.Int64
+	o.Now = func() time.Time { return time.Now().Add(time.Duration(late.Load())) }
+	r := start(t, &engine{}, o)
+	r.population("one")
+	one := basic("user-one", userPassword)
+	var key wire.APIKey
+	_, text := r.request("POST", "/v2/user/api-keys", strings.NewReader(`{"name":"ci","expires_at":"2999-01-01T00:00:00Z"}`), one)
+	if err := json.Unmarshal([]byte(text), &key); err != nil {
+		t.Fatal(err)
+	}
+	token := func(form string) (t wire.Token) {
+		_, text := r.request("POST", "/v2/oauth/token", strings.NewReader(form), nil)
+		_ = json.Unmarshal([]byte(text), &t)
+		return t
+	}
+	first := token("grant_type=password&username=user-one&password=" + url.QueryEscape(userPassword))
+	for name, sign := range map[string]func(*http.Request){"key": basic(wire.KeyUser, key.Value), "token": bearer(first.Access)} {
+		for _, ask := range []struct{ path, body string }{
+			{"/v2/user/credentials", `{"type":"password","value":"mine now"}`},
+			{"/v2/accounts/one/users/user-one/credentials", `{"type":"password","value":"mine now"}`},
+			{"/v2/user/api-keys", `{"name":"more","expires_at":"2999-01-01T00:00:00Z"}`},
+			{"/v2/accounts/one/users/user-one/api-keys", `{"name":"more","expires_at":"2999-01-01T00:00:00Z"}`},
+			{"/v2/accounts/one/users", `{"username":"another","password":"mine now"}`},
+			{"/v2/rbac-manager/roles/full-control/members", `{"username":"user-one","domain_name":"one"}`},
+		} {
+			if e := r.refused("POST", ask.path, ask.body, sign); e.Code != 403 || !strings.Contains(toJSON(t, e.Detail["hint"]), "password") {
+				t.Errorf("%s with a %s: %+v", ask.path, name, e)
+			}
+		}
+		if code := r.status("POST", "/v1/user/credentials", `{"type":"password","value":"mine now"}`, sign); code != 403 {
+			t.Errorf("version 1 with a %s: %d", name, code)
+		}
+		if code := r.status("GET", "/v2/user/api-keys", "", sign); code != 200 {
+			t.Errorf("to read with a %s: %d", name, code)
+		}
+	}
+	if code := r.status("PATCH", "/v2/user/api-keys/ci", `{"status":"revoked"}`, basic(wire.KeyUser, key.Value)); code != 200 {
+		t.Errorf("to revoke a key with itself: %d", code)
+	}
+	late.Store(int64(23*time.Hour + 30*time.Minute))
+	second := token("grant_type=refresh_token&refresh_token=" + first.Refresh)
+	if second.Access == "" || second.ExpiresIn > 1800 {
+		t.Errorf("half an hour before the end: %+v", second)
+	}
+	late.Store(int64(24*time.Hour + time.Minute))
+	if third := token("grant_type=refresh_token&refresh_token=" + second.Refresh); third.Access != "" || r.status("GET", "/v2/user", "", bearer(second.Access)) != 401 {
+		t.Errorf("after it: %+v", third)
+	}
+}
+
+// restart is a server on what another one leaves, which is given a password.
+func (r *running) restart(o *importserver.Options, given string) *running {
+	r.t.Helper()
 	r.web.Close()
 	r.stop()
 	if err := r.server.Close(); err != nil {
+		r.t.Fatal(err)
+	}
+	o.AdminPassword = given
+	return start(r.t, &engine{}, *o)
+}
+
+// admits checks by which of some passwords the user admin signs in.
+func (r *running) admits(what, which string, all []string) {
+	r.t.Helper()
+	for _, plain := range all {
+		want := 401
+		if plain == which {
+			want = 200
+		}
+		if code := r.status("GET", "/v2/user", "", basic(importserver.Admin, plain)); code != want {
+			r.t.Errorf("%s, by %q: %d", what, plain, code)
+		}
+	}
+}
+
+// The user admin sets his password as everybody does. It is his until the server is given
+// one that none was given before.
+func TestAdminSetsHisPassword(t *testing.T) {
+	const own, another = "his own password", "quite another password"
+	for _, route := range []string{"/v2/user/credentials", "/v1/user/credentials", "/v2/accounts/admin/users/admin/credentials"} {
+		t.Run(route, func(t *testing.T) {
+			o, all := options(t.TempDir()), []string{password, own, another}
+			r := start(t, &engine{}, o)
+			r.admits("at first", password, all)
+			if resp := r.call("POST", route, `{"type":"password","value":"`+own+`"}`, nil); resp.StatusCode != 200 {
+				t.Errorf("set it: %d", resp.StatusCode)
+			}
+			r.admits("once he set it", own, all)
+			for _, next := range []struct{ what, given, want string }{
+				{"given the same as before", password, own},
+				{"given another one", another, another},
+				{"given that again", another, another},
+				{"given the first one again", password, another},
+				{"given his own from before", own, own},
+				{"given none", "", own},
+			} {
+				r = r.restart(&o, next.given)
+				r.admits(next.what, next.want, all)
+			}
+		})
+	}
+}
+
+// What was the password once does not come back: not from the file either, which has only
+// the first one.
+func TestGeneratedPasswordDoesNotComeBack(t *testing.T) {
+	o := options(t.TempDir())
+	o.AdminPassword = ""
+	r := start(t, &engine{}, o)
+	file := filepath.Join(o.Dir, importserver.PasswordFile)
+	data, err := os.ReadFile(file)
+	if err != nil || r.server.PasswordFile() != file {
+		t.Fatalf("the password is in %q, %v", r.server.PasswordFile(), err)
+	}
+	generated, signed := strings.TrimSpace(string(data)), ""
+	all := []string{generated, "mine-one", "mine-two", "rescue-1", "edited-1"}
+	set := func(plain string) {
+		t.Helper()
+		if code := r.status("POST", "/v2/user/credentials", `{"type":"password","value":"`+plain+`"}`, basic(importserver.Admin, signed)); code != 200 {
+			t.Fatalf("set %s: %d", plain, code)
+		}
+		signed = plain
+	}
+	next := func(what, given, want string) {
+		t.Helper()
+		r = r.restart(&o, given)
+		r.admits(what, want, all)
+		if signed = want; r.server.PasswordFile() != "" && want != generated {
+			t.Errorf("%s: the password is said to be in %s", what, r.server.PasswordFile())
+		}
+	}
+	next("the file is there still", "", generated)
+	if r.server.PasswordFile() != file {
+		t.Errorf("the password is in %q", r.server.PasswordFile())
+	}
+	set("mine-one")
+	next("after one was set", "", "mine-one")
+	next("the way back in", "rescue-1", "rescue-1")
+	set("mine-two")
+	next("given none", "", "mine-two")
+	next("given the way back in again", "rescue-1", "mine-two")
+	next("given the generated one", generated, "mine-two")
+	if err := os.WriteFile(file, []byte("edited-1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o.AdminPassword = "quite another password"
-	again := start(t, &engine{}, o)
-	if code := again.status("GET", "/v2/user", "", bearer(token.Access)); code != 401 {
-		t.Errorf("after a start with another password: %d", code)
+	next("another one in the file", "", "mine-two")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	next("no file", "", "mine-two")
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("another one was generated: %v", err)
+	}
+}
+
+func TestPasswordsHave6To128Characters(t *testing.T) {
+	for name, test := range map[string]struct {
+		plain string
+		ok    bool
+	}{
+		"one character": {"a", false}, "five": {"öööää", false}, "six": {"ööööää", true},
+		"128, of more bytes": {strings.Repeat("ä", 128), true}, "129": {strings.Repeat("x", 129), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := options(t.TempDir())
+			o.AdminPassword = test.plain
+			if !test.ok {
+				s, err := importserver.Open(t.Context(), o, (&engine{}).functions())
+				if err == nil {
+					s.Close()
+				}
+				if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "6 to 128 characters") {
+					t.Errorf("given to the server: %v", err)
+				}
+				return
+			}
+			r := start(t, &engine{}, o)
+			sign := basic(importserver.Admin, test.plain)
+			if code := r.status("POST", "/v2/accounts/admin/users", toJSON(t, wire.UserRequest{Username: "somebody", Password: test.plain}), sign); code != 200 {
+				t.Errorf("of a user: %d", code)
+			}
+			if code := r.status("GET", "/v2/user", "", basic("somebody", test.plain)); code != 200 {
+				t.Errorf("by it: %d", code)
+			}
+		})
+	}
+}
+
+// A user name ends at the first colon where it is given with a password.
+func TestNamesThatCannotSignInAreRefused(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	for _, name := range []string{"eve:1", "eve\u00011", "eve\n1"} {
+		body := toJSON(t, wire.UserRequest{Username: name, Password: userPassword})
+		for _, route := range []string{"/v2/accounts/admin/users", "/v1/accounts/admin/users"} {
+			if code := r.status("POST", route, body, nil); code != 400 {
+				t.Errorf("%s: %q: %d", route, name, code)
+			}
+		}
+		if _, err := r.server.Account(importserver.Admin).AddUser(t.Context(), wire.UserRequest{Username: name, Password: userPassword}); fault.Of(err) != fault.Invalid {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestPasswordsAreNotSaidInErrors(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	for _, ask := range []struct{ path, body string }{
+		{"accounts/admin/users", `{"username":"qqqq","password":"s3crt"}`},
+		{"accounts/admin/users", `{"username":"qqqq","password":["s3crt"]}`},
+		{"user/credentials", `{"type":"password","value":"s3crt"}`},
+		{"accounts/admin/users/admin/credentials", `{"type":"password","value":"s3crt"}`},
+		{"registries", `{"registry":"r.example","registry_type":"none such","registry_user":"u","registry_pass":{"s3crt":"s3crt"}}`},
+	} {
+		for _, version := range []string{"/v1/", "/v2/"} {
+			if resp, text := r.request("POST", version+ask.path, strings.NewReader(ask.body), nil); resp.StatusCode != 400 || strings.Contains(text, "s3crt") {
+				t.Errorf("%s%s %s: %d %s", version, ask.path, ask.body, resp.StatusCode, text)
+			}
+		}
+	}
+}
+
+// What is of all accounts together is shown to those who see all accounts.
+func TestAccountsSeeNothingOfWhatAllDo(t *testing.T) {
+	hold, held := make(chan struct{}), make(chan struct{}, 1)
+	e := &engine{onMatch: func(ctx context.Context) error {
+		held <- struct{}{}
+		select {
+		case <-hold:
+		case <-ctx.Done():
+		}
+		return ctx.Err()
+	}}
+	o := options(t.TempDir())
+	o.Workers, o.LeaseTime = 1, time.Minute
+	r := start(t, e, o)
+	defer close(hold)
+	r.population("one")
+	r.imported(1)
+	<-held
+	one := basic("user-one", userPassword)
+	for path, want := range map[string]string{wire.RouteStatus: `"busy":true`, wire.RouteMetrics: `tidepole_images{status="analyzing"} 1`} {
+		if resp, text := r.request("GET", path, nil, nil); resp.StatusCode != 200 || !strings.Contains(text, want) {
+			t.Errorf("%s to admin: %d %s", path, resp.StatusCode, text)
+		}
+	}
+	if resp, text := r.request("GET", wire.RouteStatus, nil, one); resp.StatusCode != 200 || !strings.Contains(text, `"busy":false`) {
+		t.Errorf("the status to another account: %d %s", resp.StatusCode, text)
+	}
+	if e := r.refused("GET", wire.RouteMetrics, "", one); e.Code != 403 {
+		t.Errorf("metrics to another account: %+v", e)
+	}
+	for name, sign := range map[string]func(*http.Request){"nobody": func(q *http.Request) { q.Header.Del("Authorization") }, "whoever guesses": basic(importserver.Admin, "wrong")} {
+		if resp, text := r.request("GET", wire.RouteMetrics, nil, sign); resp.StatusCode != 401 || text != "Unauthorized" {
+			t.Errorf("metrics to %s: %d %s", name, resp.StatusCode, text)
+		}
+	}
+	apart := httptest.NewServer(r.server.Probes())
+	defer apart.Close()
+	resp, err := http.Get(apart.URL + wire.RouteMetrics)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != 200 || !strings.Contains(string(text), "tidepole_images") {
+		t.Errorf("on a listener of its own: %d %s, %v", resp.StatusCode, text, err)
 	}
 }

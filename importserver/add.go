@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"math"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -31,17 +32,23 @@ func (a *Account) AddImage(ctx context.Context, r wire.ImageRequest, o wire.AddO
 
 func (a *Account) addTag(ctx context.Context, t wire.TagSource, notes map[string]string, o wire.AddOptions) (wire.Receipt, error) {
 	r, err := reference.Parse(t.PullString)
+	if err == nil {
+		err = r.Check()
+	}
 	if err != nil {
 		return wire.Receipt{}, badPull(err, t.PullString)
 	}
 	if r.Tag == "" {
 		return wire.Receipt{}, badPull(fault.New(fault.Invalid, "add image: %s names no tag", t.PullString), t.PullString)
 	}
-	return a.pull(ctx, r, t.Platform, t.Dockerfile, admission{names: []reference.Reference{r}, notes: notes, force: o.Force, auto: !o.NoSubscribe})
+	return a.pull(ctx, r, t.Platform, t.Dockerfile, admission{names: []reference.Reference{r}, notes: notes, force: o.Force, auto: !o.NoSubscribe, bulk: o.Bulk})
 }
 
 func (a *Account) addDigest(ctx context.Context, d wire.DigestSource, notes map[string]string, o wire.AddOptions) (wire.Receipt, error) {
 	r, err := reference.Parse(d.PullString)
+	if err == nil {
+		err = r.Check()
+	}
 	if err != nil {
 		return wire.Receipt{}, badPull(err, d.PullString)
 	}
@@ -54,7 +61,7 @@ func (a *Account) addDigest(ctx context.Context, d wire.DigestSource, notes map[
 			return wire.Receipt{}, badPull(fault.New(fault.Invalid, "add image: %.200q is not a tag", d.Tag), d.Tag)
 		}
 	}
-	n := admission{names: []reference.Reference{name}, notes: notes, force: o.Force, auto: !o.NoSubscribe}
+	n := admission{names: []reference.Reference{name}, notes: notes, force: o.Force, kept: d.Tag != "", auto: !o.NoSubscribe, bulk: o.Bulk}
 	if d.CreatedAt != nil && !d.CreatedAt.IsZero() {
 		n.created = d.CreatedAt.UTC()
 	}
@@ -102,6 +109,9 @@ func (a *Account) pull(ctx context.Context, r reference.Reference, platform, doc
 	if err != nil {
 		return wire.Receipt{}, err
 	}
+	if n.force {
+		a.server.queue.Recheck()
+	}
 	a.server.queue.Announce()
 	return a.receipt(ctx, found.Digest, known)
 }
@@ -122,7 +132,19 @@ func (a *Account) resolve(ctx context.Context, t Target) (Resolved, error) {
 	if !reference.IsDigest(found.Digest) || !reference.IsDigest(found.ParentDigest) {
 		return found, lookupFault(fault.New(fault.Unavailable, "look up %s: the registry's answer has no usable digest", t.PullString))
 	}
-	return found, nil
+	return found, a.server.checkSize(t.PullString, found.Size)
+}
+
+// checkSize refuses images that are larger than the server pulls.
+func (s *Server) checkSize(name string, size int64) error {
+	limit := s.options.MaxImageMB
+	if limit < 1 || size <= int64(limit)*1_000_000 {
+		return nil
+	}
+	mb := math.Round(float64(size)/10_000) / 100
+	return fault.New(fault.TooLarge, "Image size is too large based on max size specified in the configuration: %s has %v MB, and may have %d", name, mb, limit).
+		WithDetail("requested_image_compressed_size_mb", mb).WithDetail("max_compressed_image_size_mb", limit).
+		WithHint("serve --max-compressed-image-size-mb raises the limit; add --from registry analyses the image where the command runs")
 }
 
 // errorCodes are the contract's names of what can go wrong at a registry.
@@ -165,7 +187,7 @@ func (a *Account) mayReplace(ctx context.Context, digest string, dockerfile bool
 	case known && dockerfile && !n.force:
 		return fault.New(fault.Invalid, "Cannot specify dockerfile for an image that already exists unless using force=True for re-analysis").
 			WithHint("add --force to analyse it again with the Dockerfile")
-	case !known && n.force && !n.created.IsZero():
+	case !known && n.force && n.kept:
 		return fault.New(fault.Invalid, "image digest must already exist to force re-analyze using tag+digest")
 	}
 	return nil

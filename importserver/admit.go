@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +28,9 @@ type admission struct {
 	parts   []store.Part      // evidence; nil where the server is to take it
 	created time.Time         // orders the image among those of its tags; zero is now
 	force   bool
+	kept    bool // by digest: with force, a name that the image has keeps its time
 	auto    bool // subscribe to updates of its tags
+	bulk    bool // nobody waits for it
 }
 
 // admit writes an image, its names and its work in the caller's transaction. What
@@ -51,6 +52,10 @@ func (a *Account) admit(ctx context.Context, tx *store.Tx, n admission) (known b
 		}
 		return true, a.touch(ctx, tx, old, n)
 	}
+	priority := queue.Interactive
+	if n.bulk {
+		priority = queue.Bulk
+	}
 	i, err := a.write(ctx, tx, old, found, n)
 	if err != nil {
 		return false, err
@@ -65,13 +70,23 @@ func (a *Account) admit(ctx context.Context, tx *store.Tx, n admission) (known b
 			return false, err
 		}
 	}
-	return false, a.server.queue.Submit(ctx, tx, i, stage, reason)
+	return false, a.server.queue.Submit(ctx, tx, i, stage, reason, priority)
 }
 
 // touch merges annotations into a known image and gives it the names it is now
-// called by; where it has them already, nothing is written.
+// called by; where it has them already, nothing is written. Queued work on it becomes
+// as urgent as this is.
 func (a *Account) touch(ctx context.Context, tx *store.Tx, i store.Image, n admission) error {
-	if notes := merged(i.Annotations, n.notes); !maps.Equal(notes, i.Annotations) {
+	notes, err := merged(i.Annotations, n.notes)
+	if err != nil {
+		return err
+	}
+	if i.Status == wire.NotAnalyzed && !n.bulk {
+		if _, err := a.server.queue.Hasten(ctx, tx, i); err != nil {
+			return err
+		}
+	}
+	if !maps.Equal(notes, i.Annotations) {
 		i.Annotations, i.UpdatedAt = notes, a.server.now()
 		if err := tx.UpdateImage(ctx, i); err != nil {
 			return err
@@ -85,10 +100,13 @@ func (a *Account) touch(ctx context.Context, tx *store.Tx, i store.Image, n admi
 func (a *Account) write(ctx context.Context, tx *store.Tx, old store.Image, found bool, n admission) (store.Image, error) {
 	i, now := n.image, a.server.now()
 	i.Account, i.UpdatedAt = a.name, now
-	i.Annotations = merged(old.Annotations, n.notes)
+	var err error
+	if i.Annotations, err = merged(old.Annotations, n.notes); err != nil {
+		return i, err
+	}
 	if !found {
 		i.Status, i.CreatedAt = wire.NotAnalyzed, now
-		err := tx.InsertImage(ctx, &i)
+		err = tx.InsertImage(ctx, &i)
 		i.Status = ""
 		return i, err
 	}
@@ -100,8 +118,8 @@ func (a *Account) write(ctx context.Context, tx *store.Tx, old store.Image, foun
 }
 
 // call gives an image its names. A name that means this image already is left as
-// it is; with force and a time of its own, so is one that meant it before: what is
-// analysed anew does not become what the name means now.
+// it is; with force and a digest, so is one that meant it before: what is analysed
+// anew does not become what the name means now.
 func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admission) error {
 	now := a.server.now()
 	created := n.created
@@ -116,13 +134,16 @@ func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admissi
 		if err != nil && !errors.Is(err, store.ErrNone) {
 			return err
 		}
-		if n.force && !n.created.IsZero() {
-			had, err := hasName(ctx, tx, image, r)
-			if err != nil {
+		had, err := tx.HasTag(ctx, image, r.Registry, r.Repository, r.Tag)
+		if err != nil {
+			return err
+		}
+		if had && n.force && n.kept {
+			continue
+		}
+		if !had {
+			if err := room(ctx, tx, image); err != nil {
 				return err
-			}
-			if had {
-				continue
 			}
 		}
 		err = tx.PutTag(ctx, store.Tag{
@@ -136,16 +157,19 @@ func (a *Account) call(ctx context.Context, tx *store.Tx, image int64, n admissi
 	return nil
 }
 
-// hasName tells whether a name meant an image at some time.
-func hasName(ctx context.Context, tx *store.Tx, image int64, r reference.Reference) (bool, error) {
-	all, err := tx.Tags(ctx, image)
-	return slices.ContainsFunc(all, func(t store.Tag) bool {
-		return t.Registry == r.Registry && t.Repository == r.Repository && t.Tag == r.Tag
-	}), err
+// room refuses an image one more name where it has maxKept of them.
+func room(ctx context.Context, tx *store.Tx, image int64) error {
+	has, err := tx.CountTags(ctx, image)
+	if err == nil && has >= maxKept {
+		err = fault.New(fault.Invalid, "the image is recorded under %d names, and no image can have more", has).
+			WithHint("delete the image, and add it again under those names that are needed")
+	}
+	return err
 }
 
-// merged are old annotations with new ones over them; "null" removes.
-func merged(old, notes map[string]string) map[string]string {
+// merged are old annotations with new ones over them; "null" removes. They may be no more
+// than one request may have.
+func merged(old, notes map[string]string) (map[string]string, error) {
 	all := maps.Clone(old)
 	if all == nil {
 		all = map[string]string{}
@@ -157,12 +181,17 @@ func merged(old, notes map[string]string) map[string]string {
 			all[k] = v
 		}
 	}
-	return all
+	if len(all) > maxAnnotations && len(all) > len(old) {
+		return nil, fault.New(fault.Invalid, "with these, the image would have %d annotations, which are more than %d", len(all), maxAnnotations).
+			WithHint(`remove some, by the value "null"`)
+	}
+	return all, nil
 }
 
-// Bounds of what a request may attach to an image.
+// Bounds of what may be attached to an image: by a request, and of annotations by all.
 const (
 	maxNames       = 100
+	maxKept        = 1000 // names of an image, of all requests
 	maxAnnotations = 200
 	maxAnnotation  = 4096 // bytes of a key and its value
 )

@@ -7,6 +7,10 @@ import (
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
+// maxAncestors is how many images are told of that one is built on: those with the
+// most layers, and of equals the newest.
+const maxAncestors = 100
+
 // Ancestors are the account's images that an image is built on, those with the
 // fewest layers first.
 func (a *Account) Ancestors(ctx context.Context, digest string) ([]wire.Ancestor, error) {
@@ -15,16 +19,12 @@ func (a *Account) Ancestors(ctx context.Context, digest string) ([]wire.Ancestor
 		return nil, err
 	}
 	view := a.server.store.View()
-	found, err := view.Ancestors(ctx, i)
+	found, err := view.Ancestors(ctx, i, maxAncestors)
 	if err != nil {
 		return nil, err
 	}
 	chosen := chosenBase(found)
-	numbers := make([]int64, len(found))
-	for n, f := range found {
-		numbers[n] = f.ID
-	}
-	layers, err := view.Layers(ctx, numbers)
+	layers, err := view.Layers(ctx, i.ID) // of which those of the others are the lowest
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +35,8 @@ func (a *Account) Ancestors(ctx context.Context, digest string) ([]wire.Ancestor
 			return nil, err
 		}
 		one := wire.Ancestor{
-			Digest: f.Digest, ParentDigest: f.ParentDigest, Tags: []string{}, Layers: layers[f.ID],
-			Marked: isMarkedBase(f), Chosen: f.ID == chosen.ID,
+			Digest: f.Digest, ParentDigest: f.ParentDigest, Tags: []string{}, Layers: layers[:min(f.Layers, len(layers))],
+			Marked: isMarkedBase(f.Image), Chosen: f.ID == chosen.ID,
 		}
 		for _, t := range tags {
 			if t.Tag != "" {

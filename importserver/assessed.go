@@ -16,25 +16,19 @@ import (
 // noteAssessed notes what is new in an assessment since the last one, for every
 // tag that means the image now. What is found for the first time is not new.
 func (s *Server) noteAssessed(ctx context.Context, tx *store.Tx, i store.Image, verdicts []store.Evaluation, m report.Matches) error {
-	tags, err := tx.Tags(ctx, i.ID)
+	tags, err := tx.Meaning(ctx, i.ID)
 	if err != nil {
 		return err
 	}
+	by := make(map[string]store.Evaluation, len(verdicts))
+	for _, v := range verdicts {
+		by[v.Tag] = v
+	}
 	found, count := fingerprint(m)
 	for _, t := range tags {
-		if t.Tag == "" {
-			continue
-		}
-		newest, err := tx.Newest(ctx, t.Account, t.Registry, t.Repository, t.Tag)
-		if err != nil {
-			return err
-		}
-		if newest.Image != i.ID {
-			continue
-		}
 		now := store.TagCheck{Account: t.Account, Tag: nameOf(t).FullTag(), Image: i.Digest, Vulnerabilities: found, Found: count}
-		if at := slices.IndexFunc(verdicts, func(v store.Evaluation) bool { return v.Tag == now.Tag }); at >= 0 {
-			now.Policy, now.Action = verdicts[at].Policy, verdicts[at].Result.FinalAction
+		if v, ok := by[now.Tag]; ok {
+			now.Policy, now.Action = v.Policy, v.Result.FinalAction
 		}
 		if err := s.noteCheck(ctx, tx, now); err != nil {
 			return err

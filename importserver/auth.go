@@ -3,9 +3,10 @@ package importserver
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
+	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -53,50 +54,55 @@ func (s *Server) slowly(ctx context.Context, err error) error {
 	return err
 }
 
-// peerOf is the host that a request came from.
+// peerOf is the host that a request came from; of IPv6, the network of 64 bits, of
+// which one host has all addresses.
 func peerOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	host := from.Addr().Unmap().WithZone("")
+	if host.Is4() {
+		return host.String()
+	}
+	return netip.PrefixFrom(host, 64).Masked().String()
 }
 
-// maxPassword is the longest password, in bytes: longer ones would cost a hash.
-const maxPassword = 128
+// maxUserName is the longest name that a user has, in bytes.
+const maxUserName = 128
 
 // byPassword recognises a user by his password. Whether there is such a user makes
 // no difference to what is done, and to how long it takes.
 func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (principal, store.User, error) {
+	if len(name) > maxUserName {
+		name = "" // nobody's as well
+	}
 	u, err := s.store.View().User(ctx, name)
 	known := err == nil
 	if err != nil && !errors.Is(err, store.ErrNone) {
 		return principal{}, u, err
 	}
 	if known && s.memory.Knows(name, plain, u.Epoch) {
-		p, err := s.principal(ctx, u, "password")
+		p, err := s.principal(ctx, u, byPassword)
 		return p, u, err
 	}
 	attempt := name + "\x00" + peer
-	if err := s.throttle.Enter(ctx, attempt); errors.Is(err, access.ErrBusy) {
-		return principal{}, u, fault.New(fault.Unavailable, "%w", err).
-			WithHint("wait a few seconds, and correct the password")
-	} else if err != nil {
-		return principal{}, u, err
+	if err := s.throttle.Enter(ctx, attempt); err != nil {
+		return principal{}, u, busy(err)
 	}
 	if known && s.memory.Knows(name, plain, u.Epoch) { // found out while this one waited
 		s.throttle.Succeeded(attempt)
-		p, err := s.principal(ctx, u, "password")
+		p, err := s.principal(ctx, u, byPassword)
 		return p, u, err
 	}
-	right, err := s.isPassword(ctx, u, plain)
+	right, err := isPassword(ctx, u, plain, peer)
 	if err != nil {
 		s.throttle.Left(attempt)
-		return principal{}, u, err
+		return principal{}, u, busy(err)
 	}
 	p, err := principal{}, error(errDenied)
 	if right && known {
-		p, err = s.principal(ctx, u, "password")
+		p, err = s.principal(ctx, u, byPassword)
 	}
 	if err == errDenied {
 		s.throttle.Failed(attempt)
@@ -111,15 +117,20 @@ func (s *Server) byPassword(ctx context.Context, name, plain, peer string) (prin
 	return p, u, err
 }
 
-// isPassword compares: the user admin's password is not among the rows.
-func (s *Server) isPassword(ctx context.Context, u store.User, plain string) (bool, error) {
-	if u.Name == Admin {
-		return s.admin.is(plain), nil
+// busy says that a login has to come again later.
+func busy(err error) error {
+	if errors.Is(err, access.ErrBusy) {
+		return fault.New(fault.Unavailable, "%w", err).WithHint("wait a few seconds; if the password is wrong, correct it")
 	}
-	if len(plain) > maxPassword {
+	return err
+}
+
+// isPassword compares.
+func isPassword(ctx context.Context, u store.User, plain, peer string) (bool, error) {
+	if utf8.RuneCountInString(plain) > maxPassword {
 		plain = ""
 	}
-	return access.Is(ctx, plain, u.Password)
+	return access.Is(ctx, peer, plain, u.Password)
 }
 
 // byKey recognises a user by his API key.
@@ -135,7 +146,7 @@ func (s *Server) byKey(ctx context.Context, key string) (principal, error) {
 	if err != nil {
 		return principal{}, noneIsDenied(err)
 	}
-	return s.principal(ctx, u, "api-key")
+	return s.principal(ctx, u, byKey)
 }
 
 // byToken recognises a user by a token that he was handed out.
@@ -151,7 +162,7 @@ func (s *Server) byToken(ctx context.Context, token, kind string) (principal, st
 	if k.Kind != kind || k.Epoch != u.Epoch || !k.ExpiresAt.After(s.now()) {
 		return principal{}, u, errDenied
 	}
-	p, err := s.principal(ctx, u, "token")
+	p, err := s.principal(ctx, u, byToken)
 	return p, u, err
 }
 
@@ -209,7 +220,8 @@ func (s *Server) as(ctx context.Context, p principal, name string) (*Account, er
 // noAccount says that there is no account of a name.
 func noAccount(err error, name string) error {
 	if errors.Is(err, store.ErrNone) {
-		return fault.New(fault.NotFound, "there is no account %.100q", name)
+		return fault.New(fault.NotFound, "there is no account %.100q", name).
+			WithHint("GET /v2/accounts lists them for admins; x-anchore-account, --account and TIDEPOLE_ACCOUNT say which to act for")
 	}
 	return err
 }

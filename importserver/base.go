@@ -26,7 +26,7 @@ func (a *Account) baseOf(ctx context.Context, i store.Image, base string) (*stor
 		}
 		return &found, nil
 	}
-	all, err := a.server.store.View().Ancestors(ctx, i)
+	all, err := a.server.store.View().Ancestors(ctx, i, maxAncestors)
 	if err != nil {
 		return nil, err
 	}
@@ -35,16 +35,16 @@ func (a *Account) baseOf(ctx context.Context, i store.Image, base string) (*stor
 
 // chosenBase is the one of an image's ancestors, nearest first, that it is
 // compared with.
-func chosenBase(ancestors []store.Image) *store.Image {
+func chosenBase(ancestors []store.Ancestor) *store.Image {
 	for n := range ancestors {
-		if isMarkedBase(ancestors[n]) {
-			return &ancestors[n]
+		if isMarkedBase(ancestors[n].Image) {
+			return &ancestors[n].Image
 		}
 	}
 	if len(ancestors) == 0 {
 		return nil
 	}
-	return &ancestors[0]
+	return &ancestors[0].Image
 }
 
 func isMarkedBase(i store.Image) bool { return i.Annotations[markedBase] == "true" }

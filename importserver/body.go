@@ -5,9 +5,11 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -15,24 +17,38 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/tidepole/tidepole/formats/fault"
+	v1 "github.com/tidepole/tidepole/importserver/v1"
 )
 
 const (
 	maxZstdFrame = 32 << 20 // memory that a sender may ask for
 )
 
-// readBody reads a request's body whole and puts it back.
+// readBody reads a request's body whole and puts it back. One that says that it is too
+// long is not read.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+	length := r.ContentLength
+	if b, translated := r.Body.(*v1.Body); translated {
+		length = b.Length
+	}
+	if length > limit {
+		return nil, longBody(limit)
+	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {
-		return nil, fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit)
+		return nil, longBody(limit)
 	}
 	if err != nil {
 		return nil, notArrived(err)
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
 	return data, nil
+}
+
+func longBody(limit int64) error {
+	return fault.New(fault.TooLarge, "the request's body is longer than %d bytes", limit).
+		WithHint("send less at once: no request of this kind needs that much")
 }
 
 // readJSON reads into v a request's body that readBody has read. An empty body
@@ -49,24 +65,46 @@ func readJSON(r *http.Request, v any) error {
 func jsonError(err error) string {
 	var t *json.UnmarshalTypeError
 	if errors.As(err, &t) {
-		return "found " + t.Value + " at " + strconv.Quote(t.Field)
+		found := "found " + t.Value + " at " + strconv.Quote(t.Field)
+		if wanted := jsonKinds[t.Type.Kind()]; wanted != "" {
+			found += ", where " + wanted + " belongs"
+		}
+		return found
 	}
 	return err.Error()
 }
 
-// patient reads a body for as long as something arrives.
+// jsonKinds are the kinds of value that most fields are of, as JSON has them.
+var jsonKinds = map[reflect.Kind]string{
+	reflect.String: "text", reflect.Int: "a number", reflect.Int64: "a number", reflect.Bool: "true or false",
+	reflect.Slice: "a list", reflect.Map: "an object", reflect.Struct: "an object",
+}
+
+// A client may take long in all, but not for ever: what it is waited for is bounded by
+// how much it has sent.
+const (
+	slowest       = 1 << 10 // bytes a second, once the standstills below are used up
+	maxStandstill = 4       // as many in all
+)
+
+// patient reads a body for as long as something arrives, and that fast enough.
 type patient struct {
 	io.ReadCloser
 	answer *response
+	n      int64         // bytes that arrived
+	waited time.Duration // for the client, in all
 }
 
 // Read sets a deadline for what it waits for, and takes it away once all has
 // arrived: the server goes on to listen for the client's hanging up. Where
 // deadlines cannot be set, as in tests, there is none.
 func (p *patient) Read(b []byte) (int, error) {
-	control := http.NewResponseController(p.answer.ResponseWriter)
-	_ = control.SetReadDeadline(time.Now().Add(p.answer.standstill))
+	control, begun := http.NewResponseController(p.answer.ResponseWriter), time.Now()
+	left := maxStandstill*p.answer.standstill + time.Duration(p.n)*time.Second/slowest - p.waited
+	_ = control.SetReadDeadline(begun.Add(min(left, p.answer.standstill)))
 	n, err := p.ReadCloser.Read(b)
+	p.n += int64(n)
+	p.waited += time.Since(begun)
 	if err != nil {
 		_ = control.SetReadDeadline(time.Time{})
 	}
@@ -75,7 +113,11 @@ func (p *patient) Read(b []byte) (int, error) {
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		p.answer.Header().Set("Connection", "close") // net/http does not wait for the rest then
-		err = fault.New(fault.Invalid, "the body did not arrive whole: nothing came for %v", p.answer.standstill)
+		why := fmt.Sprintf("nothing came for %v", p.answer.standstill)
+		if left < p.answer.standstill {
+			why = fmt.Sprintf("it came more slowly than %d bytes a second", slowest)
+		}
+		err = fault.New(fault.Invalid, "the body did not arrive whole: %s", why)
 	}
 	return n, err
 }
@@ -130,30 +172,4 @@ func notArrived(err error) error {
 		return f
 	}
 	return fault.New(fault.Invalid, "the body did not arrive whole: %w", err)
-}
-
-// yes reads a boolean of a request's query.
-func yes(r *http.Request, name string, otherwise bool) (bool, error) {
-	v := r.URL.Query().Get(name)
-	if v == "" {
-		return otherwise, nil
-	}
-	b, err := strconv.ParseBool(v)
-	if err != nil {
-		return false, fault.New(fault.Invalid, "%s=%.50q is neither true nor false", name, v)
-	}
-	return b, nil
-}
-
-// flags reads several booleans of a request's query; all are false where absent.
-func flags(r *http.Request, names ...string) (map[string]bool, error) {
-	all := map[string]bool{}
-	for _, name := range names {
-		b, err := yes(r, name, false)
-		if err != nil {
-			return nil, err
-		}
-		all[name] = b
-	}
-	return all, nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -238,8 +239,24 @@ func TestKilledServerTakesItsWorkUpAgain(t *testing.T) {
 	if diff := cmp.Diff(want, steps); diff != "" {
 		t.Error(diff)
 	}
-	if why := i.StatusDetail[2].Reason; !strings.Contains(why, "attempt 1 of 3: the server was stopped") {
+	if why := i.StatusDetail[2].Reason; !strings.Contains(why, "attempt 1 of 3: the server ended without giving this work back") {
 		t.Errorf("reason of the step back: %s", why)
+	}
+
+	var page wire.Events
+	r2.call("GET", "/v2/events?event_type=system.image_analysis", "", &page)
+	var told []string
+	for _, e := range slices.Backward(page.Results) {
+		d := e.Event.Details
+		told = append(told, fmt.Sprintf("%s>%s %v", d["from_status"], d["analysis_status"], d["attempt"]))
+	}
+	if diff := cmp.Diff(want[1:], told); diff != "" {
+		t.Error("events:", diff)
+	}
+	worker := i.StatusDetail[1].Source.Worker
+	if back := page.Results[2].Event; worker == "" || back.Details["worker"] != worker || i.StatusDetail[2].Source.Worker != worker ||
+		back.Details["reason"] != i.StatusDetail[2].Reason || back.Type != wire.EventAnalysisRequeued {
+		t.Errorf("%s had the image, and the event of the step back is %+v", worker, back)
 	}
 }
 
@@ -349,6 +366,13 @@ func TestDeletedImageEndsItsWork(t *testing.T) {
 	if list, err := r.Images(context.Background(), wire.ImageFilter{}); err != nil || len(list) != 0 {
 		t.Errorf("images left: %+v, %v", list, err)
 	}
+}
+
+func TestDirectoryMayBeNamedFromWhereTheProcessIs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := start(t, central(t), options("data"))
+	r.add("alpine", wire.AddOptions{})
+	r.await(digestOf(1), wire.Analyzed)
 }
 
 func TestSecondServerOnADirectoryFails(t *testing.T) {

@@ -63,25 +63,32 @@ func (a *Account) ContentTypes(ctx context.Context, digest string) ([]string, er
 // Packages are an image's packages of one content type. A type that could be
 // there, but is not, gives none.
 func (a *Account) Packages(ctx context.Context, digest, kind string) (wire.Content[wire.Package], error) {
-	var none wire.Content[wire.Package]
-	_, b, err := a.analyzedEvidence(ctx, digest)
-	if err != nil {
-		return none, err
-	}
-	if err := a.checkContentType(ctx, digest, kind); err != nil {
-		return none, err
-	}
 	list := []wire.Package{}
-	err = readDocument(b, bundle.Visitor{Package: func(p bundle.Package) error {
-		if contentType(p.Type) == kind {
-			list = append(list, packageOf(p))
-		}
+	err := a.eachPackage(ctx, digest, kind, func(p wire.Package) error {
+		list = append(list, p)
 		return nil
-	}})
+	})
 	if err != nil {
-		return none, err
+		return wire.Content[wire.Package]{}, err
 	}
 	return wire.Content[wire.Package]{Digest: digest, ContentType: kind, Content: list}, nil
+}
+
+// eachPackage visits what Packages lists, and keeps none of it.
+func (a *Account) eachPackage(ctx context.Context, digest, kind string, visit func(wire.Package) error) error {
+	_, b, err := a.analyzedEvidence(ctx, digest)
+	if err != nil {
+		return err
+	}
+	if err := a.checkContentType(ctx, digest, kind); err != nil {
+		return err
+	}
+	return readDocument(b, bundle.Visitor{Package: func(p bundle.Package) error {
+		if contentType(p.Type) != kind {
+			return nil
+		}
+		return visit(packageOf(p))
+	}})
 }
 
 // checkContentType refuses a type of packages that neither every image can be

@@ -1,6 +1,10 @@
 package importserver_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -69,5 +73,57 @@ func TestContentIsCountedAndLicensesAreListed(t *testing.T) {
 		if e := r.refused("GET", "/v2/images/"+digestOf(3)+"/"+path, "", nil); e.Code != 404 {
 			t.Errorf("%s of an unknown image: %+v", path, e)
 		}
+	}
+}
+
+// weighed is a client that looks, from time to time, at how much memory is in use
+// while it is answered.
+type weighed struct {
+	header http.Header
+	code   int
+	sent   int
+	most   uint64
+}
+
+func (w *weighed) Header() http.Header { return w.header }
+
+func (w *weighed) WriteHeader(code int) { w.code = code }
+
+func (w *weighed) Write(p []byte) (int, error) {
+	if before := w.sent >> 22; (w.sent+len(p))>>22 != before {
+		w.most = max(w.most, inUse())
+	}
+	w.sent += len(p)
+	return len(p), nil
+}
+
+func inUse() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// However long the list of an image's packages is, it is sent as it is read.
+func TestPackagesAreSentAsTheyAreRead(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	var document strings.Builder
+	document.WriteString(`{"source":{"type":"image"},"distro":{},"artifacts":[`)
+	for n := range 3 << 10 {
+		fmt.Fprintf(&document, `{"name":"p%d","version":"1","type":"npm","metadata":{"description":%q}},`, n, strings.Repeat("x", 4<<10))
+	}
+	document.WriteString(`{"name":"last","version":"1","type":"npm"}]}`)
+	b := newBundle(t, image{digest: digestOf(1), tags: []string{"a:1"}, document: document.String()})
+	document.Reset()
+	r.importOver(b, "")
+	r.await(b.Digest, wire.Analyzed)
+
+	req := httptest.NewRequest("GET", "/v2/images/"+b.Digest+"/content/npm", nil)
+	req.SetBasicAuth("admin", password)
+	before := inUse()
+	w := &weighed{header: http.Header{}, code: 200}
+	r.server.Handler().ServeHTTP(w, req)
+	if w.code != 200 || w.sent < 12<<20 || w.most > before+8<<20 {
+		t.Errorf("%d, %d bytes with %d in use, %d before", w.code, w.sent, w.most, before)
 	}
 }

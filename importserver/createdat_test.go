@@ -46,6 +46,7 @@ func TestGivenTimesOrderTheImagesOfATag(t *testing.T) {
 		{"an older one", 2, at(1), false, 1},
 		{"a newer one", 3, at(3), false, 3},
 		{"an old one again, by force", 1, at(9), true, 3},
+		{"an old one again, by force and without a time", 1, nil, true, 3},
 		{"a zero time, which is none", 2, &time.Time{}, false, 2},
 	} {
 		if err := add(step.image, step.created, wire.AddOptions{Force: step.force}); err != nil {
@@ -53,7 +54,9 @@ func TestGivenTimesOrderTheImagesOfATag(t *testing.T) {
 		}
 		means(step.when, step.means)
 	}
-	if err := add(4, at(4), wire.AddOptions{Force: true}); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "must already exist") {
-		t.Errorf("one that is not known, by force: %v", err)
+	for name, created := range map[string]*time.Time{"with a time": at(4), "without": nil} {
+		if err := add(4, created, wire.AddOptions{Force: true}); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "must already exist") {
+			t.Errorf("one that is not known, by force, %s: %v", name, err)
+		}
 	}
 }

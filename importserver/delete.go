@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
@@ -17,31 +18,50 @@ const maxDeleted = 500
 
 // DeleteImages deletes images with all that hangs on them, at once. With force only
 // it deletes one that is being analysed, and one that a tag means now to which there
-// is an active subscription; force makes those subscriptions inactive.
+// is an active subscription, as there is to every tag that was added; force makes those
+// subscriptions inactive. Where the server
+// cannot go on, the list says of each image whether it is gone.
 func (a *Account) DeleteImages(ctx context.Context, digests []string, force bool) ([]wire.Deletion, error) {
 	if len(digests) == 0 || len(digests) > maxDeleted {
 		return nil, fault.New(fault.Invalid, "delete images: image_digests must name 1 to %d images", maxDeleted)
 	}
-	for _, digest := range digests {
-		if !reference.IsDigest(digest) {
+	digests = slices.Clone(digests)
+	for n, digest := range digests {
+		if digests[n] = reference.Canonical(digest); !reference.IsDigest(digests[n]) {
 			return nil, fault.New(fault.Invalid, "%.100q is not an image digest", digest)
 		}
 	}
+	defer func() { // whatever is gone by then
+		a.server.queue.Recheck()
+		a.server.wakeHousekeeper()
+	}()
 	list := []wire.Deletion{}
-	for _, digest := range digests {
+	for n, digest := range digests {
 		d := wire.Deletion{Digest: digest}
 		err := a.inTx(ctx, func(tx *store.Tx) error {
 			var err error
 			d, err = a.delete(ctx, tx, digest, force)
 			return err
 		})
-		if err != nil {
+		if err != nil && n == 0 { // nothing is gone
 			return nil, err
+		}
+		if err != nil {
+			a.server.log.ErrorContext(ctx, "delete images", "image", digest, "before it", n, "error", err)
+			list = append(list, undeleted(digests[n:])...)
+			break
 		}
 		list = append(list, d)
 	}
-	a.server.wakeHousekeeper()
 	return list, nil
+}
+
+// undeleted says of images that they are there still.
+func undeleted(digests []string) (list []wire.Deletion) {
+	for _, digest := range digests {
+		list = append(list, wire.Deletion{Digest: digest, Status: "delete_failed", Detail: "the server could not go on; delete the image again"})
+	}
+	return list
 }
 
 func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force bool) (wire.Deletion, error) {
@@ -63,7 +83,7 @@ func (a *Account) delete(ctx context.Context, tx *store.Tx, digest string, force
 	}
 	if len(tags) > 0 && !force {
 		d.Status = "delete_failed"
-		d.Detail = fmt.Sprintf("%s means this image, and there is an active subscription to it; delete it with force, or make the subscription inactive", nameOf(tags[0]).FullTag())
+		d.Detail = fmt.Sprintf("%s means this image, and there is an active subscription to it; delete it with force, which makes its subscriptions inactive", nameOf(tags[0]).FullTag())
 		return d, nil
 	}
 	for _, t := range tags {

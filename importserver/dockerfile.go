@@ -19,7 +19,7 @@ func (s *Server) plainDockerfile(ctx context.Context, parts []store.Part) error 
 		if p.Kind != string(bundle.Dockerfile) {
 			continue
 		}
-		r, err := s.blobs.Open(ctx, p.Digest)
+		r, err := s.blobs.Open(ctx, keyOf(p))
 		if err != nil {
 			return err
 		}

@@ -24,10 +24,10 @@ func (a *Account) Events(ctx context.Context, f wire.EventFilter) (wire.Events, 
 	set(&f.Page, 1)
 	set(&f.Limit, eventsPage)
 	if f.Page < 1 || f.Page > maxPage {
-		return wire.Events{}, fault.New(fault.Invalid, "list events: there is no page %d", f.Page)
+		return wire.Events{}, noPage("list events", f.Page)
 	}
 	if f.Limit < 1 {
-		return wire.Events{}, fault.New(fault.Invalid, "list events: a page of %d events says nothing", f.Limit)
+		return wire.Events{}, noLimit("list events", f.Limit, maxEventsPage)
 	}
 	f.Limit = min(f.Limit, maxEventsPage)
 	q, err := eventQuery(f)
@@ -45,6 +45,19 @@ func (a *Account) Events(ctx context.Context, f wire.EventFilter) (wire.Events, 
 	}
 	page.Count = len(page.Results)
 	return page, nil
+}
+
+// noPage refuses a page that there cannot be.
+func noPage(doing string, page int) error {
+	return fault.New(fault.Invalid, "%s: there is no page %d", doing, page).
+		WithHint("pages count from 1 to %d", maxPage)
+}
+
+// noLimit refuses a limit that is negative. One beyond the most of a page is as much as
+// that, for clients mean all by it.
+func noLimit(doing string, limit, most int) error {
+	return fault.New(fault.Invalid, "%s: a limit of %d says nothing", doing, limit).
+		WithHint("a page has 1 to %d", most)
 }
 
 // eventQuery is what a filter asks the rows for, but for the page.

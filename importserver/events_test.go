@@ -86,13 +86,14 @@ func TestEventsArePagedFilteredAndDeleted(t *testing.T) {
 		"event_type=systemximage": 0, "event_type=system_": 0, "level=ERROR": 5, "level=info": 0, "resource_id=docker.io/none:3": 1, "resource_type=image_reference": 5,
 		"resource_type=image_tag": 0, "source_service_name=api": 5, "source_service_name=worker": 0, "source_host_id=host": 5, "source_host_id=x": 0,
 		"since=" + before.UTC().Format(time.RFC3339): 5, "before=" + before.UTC().Format(time.RFC3339): 0, "since=2999-01-01": 0, "before=2999-01-01T00:00:00": 5,
+		"limit=0": 5, "limit=99999999999999999999999": 5,
 	} {
 		r.call("GET", "/v2/events?"+query, "", &page)
 		if page.Count != want {
 			t.Errorf("%s: %d events, want %d", query, page.Count, want)
 		}
 	}
-	for _, query := range []string{"since=yesterday", "before=x", "level=loud", "page=0", "page=-1", "limit=0", "limit=x", "page=99999999999999999999", "event_type=A%20B"} {
+	for _, query := range []string{"since=yesterday", "before=x", "level=loud", "page=0", "page=-1", "limit=-1", "limit=x", "page=99999999999999999999", "event_type=A%20B"} {
 		if e := r.refused("GET", "/v2/events?"+query, "", nil); e.Code != 400 {
 			t.Errorf("%s: %d", query, e.Code)
 		}
@@ -116,6 +117,13 @@ func TestEventsArePagedFilteredAndDeleted(t *testing.T) {
 	r.call("DELETE", "/v2/events?level=error", "", &ids)
 	if len(ids) != 4 {
 		t.Errorf("deleted %d, want 4", len(ids))
+	}
+}
+
+func TestLongFiltersOfEventsAreRefused(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	if e := r.refused("GET", "/v2/events?event_type="+strings.Repeat("a", 60_000), "", nil); e.Code != 400 {
+		t.Errorf("%d %.200s", e.Code, e.Message)
 	}
 }
 

@@ -23,6 +23,7 @@ var eventTypes = []wire.EventCategory{
 	{Name: "system", Description: "What the server did, and what went wrong.", Subcategories: []wire.EventSubcategory{
 		{Name: "system.image_analysis", Description: "The work on images.", Events: []wire.EventType{
 			{Name: "ImageAnalysisStarted", Type: wire.EventAnalysisStarted, Message: "The work on an image was taken up.", ResourceType: resourceDigest},
+			{Name: "ImageAnalysisRequeued", Type: wire.EventAnalysisRequeued, Message: "An image waits for its analysis again: an attempt failed, was lost or was given back, or somebody asked anew.", ResourceType: resourceDigest},
 			{Name: "ImageAnalysisSucceeded", Type: wire.EventAnalysisCompleted, Message: "The work on an image is done.", ResourceType: resourceDigest},
 			{Name: "ImageAnalysisFailed", Type: wire.EventAnalysisFailed, Message: "The work on an image failed for good.", ResourceType: resourceDigest},
 			{Name: "ImageRegistryLookupFailed", Type: wire.EventLookupFailed, Message: "A registry did not say what a name stands for.", ResourceType: resourceReference},

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/importserver/blobs"
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
@@ -12,7 +13,7 @@ import (
 func (s *Server) part(ctx context.Context, p store.Part) bundle.Part {
 	return bundle.Part{
 		Kind: bundle.Kind(p.Kind), MediaType: p.MediaType, Digest: p.Digest, Size: p.Size,
-		Open: func() (io.ReadCloser, error) { return s.blobs.Open(ctx, p.Digest) },
+		Open: func() (io.ReadCloser, error) { return s.blobs.Open(ctx, keyOf(p)) },
 	}
 }
 
@@ -42,19 +43,17 @@ func (s *Server) keep(ctx context.Context, kind bundle.Kind, mediaType string, r
 	if refused != nil {
 		return store.Part{}, refused
 	}
-	err = s.store.InTx(ctx, func(tx *store.Tx) error {
-		return tx.TouchBlob(ctx, staged.Digest, staged.Size, s.now())
-	})
+	b, err := s.keeper().Keep(ctx, staged)
 	if err != nil {
 		return store.Part{}, err
 	}
-	if err := s.blobs.Keep(ctx, staged); err != nil {
-		return store.Part{}, err
-	}
 	return store.Part{
-		Kind: string(kind), Digest: staged.Digest, Size: staged.Size, MediaType: mediaType, CreatedAt: s.now(),
+		Kind: string(kind), Digest: b.Digest, Generation: b.Generation, Size: staged.Size, MediaType: mediaType, CreatedAt: s.now(),
 	}, nil
 }
+
+// keyOf names the blob of a part.
+func keyOf(p store.Part) blobs.Key { return blobs.Key{Digest: p.Digest, Generation: p.Generation} }
 
 // check reads a part along with whoever reads it, and tells at the end whether
 // it must not be kept.

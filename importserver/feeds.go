@@ -2,7 +2,6 @@ package importserver
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -18,7 +17,7 @@ const databaseFeed = "vulnerability_db"
 // contained are feeds whose data comes within the vulnerability database.
 var contained = map[string]bool{"kev_db": true, "epss_db": true}
 
-// syncTime is how long a download of the database may take that nobody waits for.
+// syncTime is how long a download of the database may take.
 const syncTime = time.Hour
 
 // getFeeds shows the vulnerability database as the contract's feed of that name.
@@ -54,23 +53,16 @@ func getFeed(a *Account, w http.ResponseWriter, r *http.Request) error {
 
 // postFeeds has the server fetch a newer database, and does not wait for it: events
 // tell how that ends.
-func postFeeds(a *Account, w http.ResponseWriter, _ *http.Request) error {
+func postFeeds(a *Account, w http.ResponseWriter, r *http.Request) error {
 	s := a.server
-	if s.functions.Database == nil {
-		return errNoDatabase
-	}
-	select {
-	case s.syncing <- struct{}{}:
-	default:
-		return fault.New(fault.Conflict, "the vulnerability database is being brought up to date already").
-			WithDetail("error_codes", []string{"FEED_SYNC_ALREADY_IN_PROGRESS"})
+	ctx, leave, err := s.sync(s.life)
+	if err != nil {
+		return err
 	}
 	s.background.Go(func() {
-		defer func() { <-s.syncing }()
-		ctx, cancel := context.WithTimeout(s.life, syncTime)
-		defer cancel()
-		if _, err := s.Account(Admin).UpdateDatabase(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("fetch the vulnerability database", "error", err)
+		defer leave()
+		if _, err := s.Account(Admin).fetchDatabase(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "fetch the vulnerability database", "error", err)
 		}
 	})
 	return give(w, map[string]string{"message": "the vulnerability database is being brought up to date; its events tell how that ends"}, nil)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,6 +99,22 @@ func TestSyncGoesOnWithoutItsRequest(t *testing.T) {
 	t.Error("no event tells that it ended")
 }
 
+// Both ways to have a newer database fetched are one place.
+func TestOneFetchesTheDatabaseAtATime(t *testing.T) {
+	e := &engine{}
+	fetching, proceed := make(chan bool), make(chan bool)
+	e.onUpdate = func() { fetching <- true; <-proceed }
+	r := start(t, e, options(t.TempDir()))
+	r.call("POST", "/v2/system/feeds?force_sync=true", "", nil)
+	<-fetching
+	for _, path := range []string{wire.RouteDatabaseUpdate, "/v2/system/feeds?force_sync=true"} {
+		if refused := r.refused("POST", path, "", nil); refused.Code != 409 {
+			t.Errorf("%s meanwhile: %+v", path, refused)
+		}
+	}
+	close(proceed)
+}
+
 func TestServicesAndErrorCodes(t *testing.T) {
 	r := start(t, &engine{}, options(t.TempDir()))
 	for _, path := range []string{"/v2/system/services", "/v2/system/services/tidepole", "/v2/system/services/tidepole/host"} {
@@ -114,6 +131,11 @@ func TestServicesAndErrorCodes(t *testing.T) {
 		if e := r.refused(method, path, "", nil); e.Code != code {
 			t.Errorf("%s %s: %+v", method, path, e)
 		}
+	}
+	var workers []wire.Worker
+	if r.call("GET", wire.RouteWorkers, "", &workers); len(workers) != 1 || workers[0].Kind != wire.ProcessServer || workers[0].Host != "host" ||
+		!workers[0].Up || workers[0].Capacity != 2 || workers[0].PID != os.Getpid() || len(workers[0].Work) != 0 {
+		t.Errorf("workers: %+v", workers)
 	}
 	_, text := r.request("GET", "/v2/system/error-codes", nil, nil)
 	var list []wire.ErrorCode

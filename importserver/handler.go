@@ -7,13 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/openapi"
 	v1 "github.com/tidepole/tidepole/importserver/v1"
@@ -26,11 +28,16 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	d, ops := mustOperations()
 	for _, o := range d.Operations() {
-		mux.Handle(o.Pattern(), s.answer(o.Pattern(), o, ops[o.ID]))
+		serve := s.answer(o.Pattern(), o, ops[o.ID])
+		mux.Handle(o.Pattern(), serve)
+		if above, ok := strings.CutSuffix(o.Path, "/"); ok { // no redirect: some clients forget their password on the way
+			mux.Handle(o.Method+" "+above, serve)
+		}
 	}
 	mux.Handle("GET "+wire.RouteHealth, s.answer(wire.RouteHealth, nil, getHealth))
+	mux.Handle("GET "+wire.RouteReady, s.answer(wire.RouteReady, nil, getReady))
 	mux.Handle("GET "+wire.RouteVersion, s.answer(wire.RouteVersion, nil, getVersion))
-	mux.Handle(wire.RouteMetrics, s.metrics.handler())
+	mux.Handle("GET "+wire.RouteMetrics, s.answer(wire.RouteMetrics, nil, getMetrics))
 	mux.Handle("/", s.answer("/", nil, func(_ *Account, _ http.ResponseWriter, r *http.Request) error {
 		return s.lost(mux, r)
 	}))
@@ -38,7 +45,18 @@ func (s *Server) Handler() http.Handler {
 	if err != nil {
 		panic(err) // the program's own descriptions: that they fit is tested
 	}
-	return both
+	return lingering(both)
+}
+
+// Probes serve what tells of this process and of the store, and asks for no password:
+// for a listener of its own, which those who watch reach and others do not.
+func (s *Server) Probes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET "+wire.RouteHealth, s.answer(wire.RouteHealth, nil, getHealth))
+	mux.Handle("GET "+wire.RouteReady, s.answer(wire.RouteReady, nil, getReady))
+	mux.Handle("GET "+wire.RouteVersion, s.answer(wire.RouteVersion, nil, getVersion))
+	mux.Handle(wire.RouteMetrics, s.metrics.handler())
+	return mux
 }
 
 // lost answers requests that no route takes.
@@ -60,22 +78,35 @@ func (s *Server) answer(pattern string, o *openapi.Operation, do operation) http
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		begun, w := time.Now(), &response{ResponseWriter: rw, body: r.ContentLength != 0, standstill: s.options.Standstill}
 		id := requestID(r)
-		r = r.WithContext(withRequest(r.Context(), id))
-		r.Body = &patient{r.Body, w}
+		if digest := r.PathValue("image_digest"); digest != "" {
+			r.SetPathValue("image_digest", reference.Canonical(digest))
+		}
+		r, span := s.trace(r.WithContext(withRequest(r.Context(), id)), o, pattern, id)
+		defer span.End()
+		body := &r.Body
+		if of, translated := r.Body.(*v1.Body); translated {
+			body = &of.From
+		}
+		received := &patient{ReadCloser: *body, answer: w}
+		*body = received
 		w.Header().Set(wire.RequestIDHeader, id)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		log := s.log.With("request", id, "method", r.Method, "path", r.URL.Path)
-		err := s.serve(o, do, w, r, log)
+		flying := s.metrics.flying.WithLabelValues()
+		flying.Inc()
+		defer flying.Dec()
+		err := s.serve(o, do, w, r)
+		ctx := r.Context() // it knows more by now
 		if err != nil && w.code == 0 {
-			s.refuse(w, err, id, log)
+			s.refuse(ctx, w, err, id)
 		}
 		w.begin(http.StatusOK)
 		w.patience()
 		s.metrics.request(pattern, w.code, time.Since(begun))
-		log.Debug("request done", "code", w.code, "took", time.Since(begun))
+		answered(span, w.code, err)
+		s.log.Log(ctx, importance(o, w.code), "request done", "code", w.code, "took", time.Since(begun), "received", received.n, "sent", w.sent)
 		if err != nil && w.code < 400 { // it came when the answer was on its way
-			if r.Context().Err() == nil {
-				log.Error("answer broken off", "error", err)
+			if ctx.Err() == nil {
+				s.log.ErrorContext(ctx, "answer broken off", "error", err)
 			}
 			panic(http.ErrAbortHandler)
 		}
@@ -83,10 +114,10 @@ func (s *Server) answer(pattern string, o *openapi.Operation, do operation) http
 }
 
 // serve makes an error of a panic.
-func (s *Server) serve(o *openapi.Operation, do operation, w *response, r *http.Request, log *slog.Logger) (err error) {
+func (s *Server) serve(o *openapi.Operation, do operation, w *response, r *http.Request) (err error) {
 	defer func() {
 		if v := recover(); v != nil && v != http.ErrAbortHandler {
-			log.Error("request panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			s.log.ErrorContext(r.Context(), "request panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
@@ -98,7 +129,11 @@ func (s *Server) serve(o *openapi.Operation, do operation, w *response, r *http.
 		if a, err = s.signIn(r); err != nil {
 			return err
 		}
+		signed(r, a)
 		if err = a.may(o.Permission); err != nil {
+			return err
+		}
+		if err = a.inPerson(); o.Password && err != nil {
 			return err
 		}
 	}
@@ -129,7 +164,23 @@ func (w *response) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
+// Write gives the client time for some of an answer at once, not for all of a long
+// part.
 func (w *response) Write(b []byte) (int, error) {
+	n := 0
+	for {
+		some, err := w.write(b[n:min(len(b), n+atOnce)])
+		n += some
+		if err != nil || n == len(b) {
+			return n, err
+		}
+	}
+}
+
+// atOnce is how many bytes of an answer a client is given time for.
+const atOnce = 128 << 10
+
+func (w *response) write(b []byte) (int, error) {
 	w.begin(http.StatusOK)
 	w.patience()
 	n, err := w.ResponseWriter.Write(b)
@@ -185,28 +236,42 @@ var codes = map[fault.Kind]int{
 	fault.Unavailable: http.StatusServiceUnavailable, fault.Unsupported: http.StatusUnsupportedMediaType,
 }
 
+// clientGone is the code under which a request is counted whose client went away
+// before its answer: nginx's, for HTTP has none.
+const clientGone = 499
+
+// retryAfter is how many seconds a client is asked to wait before it asks again for what
+// cannot be had now.
+const retryAfter = "1"
+
 // refuse answers with an error. What is no fault is answered without its detail,
 // which the log has under the same id.
-func (s *Server) refuse(w http.ResponseWriter, err error, id string, log *slog.Logger) {
+func (s *Server) refuse(ctx context.Context, w http.ResponseWriter, err error, id string) {
 	var f *fault.Fault
 	if !errors.As(err, &f) || f.Kind == fault.Internal {
 		if !errors.Is(err, context.Canceled) {
-			log.Error("request failed", "error", err)
+			s.log.ErrorContext(ctx, "request failed", "error", err)
 		}
 		f = fault.New(fault.Internal, "the server failed; its log says more about request %s", id)
 	} else {
 		f = &fault.Fault{Kind: f.Kind, Message: err.Error(), Hint: fault.Hint(err), Detail: f.Detail}
 	}
 	code, ok := codes[f.Kind]
-	if !ok {
+	switch {
+	case ok:
+	case ctx.Err() != nil: // nobody is there to be answered
+		code = clientGone
+	default:
 		code = http.StatusInternalServerError
 	}
 	if f.Kind == fault.Denied {
 		w.Header().Set("WWW-Authenticate", `basic realm="Authentication required"`)
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		w.WriteHeader(code)
-		w.Write([]byte("Unauthorized"))
+		refusal(w, code, []byte("Unauthorized"))
 		return
+	}
+	if code == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", retryAfter)
 	}
 	detail := map[string]any{"request_id": id}
 	for k, v := range f.Detail {
@@ -219,7 +284,20 @@ func (s *Server) refuse(w http.ResponseWriter, err error, id string, log *slog.L
 	if f.Hint != "" {
 		detail["hint"] = f.Hint
 	}
-	writeJSON(w, code, wire.Error{Code: code, Type: f.Kind.String(), Message: f.Message, Detail: detail})
+	data, err := json.Marshal(wire.Error{Code: code, Type: f.Kind.String(), Message: f.Message, Detail: detail})
+	if err != nil { // it is of our own making
+		panic(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	refusal(w, code, append(data, '\n'))
+}
+
+// refusal answers with a text whose length is told: a client that still sends knows when
+// it has all of it.
+func refusal(w http.ResponseWriter, code int, text []byte) {
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	w.WriteHeader(code)
+	w.Write(text)
 }
 
 // writeJSON answers with a value.

@@ -10,8 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,7 +203,10 @@ func TestOddRequestLines(t *testing.T) {
 func TestSlowBodies(t *testing.T) {
 	o := options(t.TempDir())
 	o.Standstill = 300 * time.Millisecond
-	r := start(t, &engine{}, o)
+	e := &engine{resolve: func(importserver.Target) (importserver.Resolved, error) {
+		return importserver.Resolved{Digest: digestOf(5), ImageID: digestOf(6)}, nil
+	}}
+	r := start(t, e, o)
 	var op wire.Operation
 	r.call("POST", wire.RouteOperations, "{}", &op)
 	address := strings.TrimPrefix(r.web.URL, "http://")
@@ -217,7 +223,7 @@ func TestSlowBodies(t *testing.T) {
 			path, address, signed, length)
 		for _, piece := range strings.SplitAfter(content, ",") {
 			if _, err := io.WriteString(conn, piece); err != nil {
-				t.Fatal(err)
+				break // it was answered meanwhile
 			}
 			time.Sleep(o.Standstill / 3)
 		}
@@ -258,6 +264,12 @@ func TestSlowBodies(t *testing.T) {
 			t.Errorf("%d %s", resp.StatusCode, text)
 		}
 	})
+	t.Run("a little at a time, for ever", func(t *testing.T) {
+		drip := strings.Repeat(`1,`, 30) // each is soon there, and all of them take ten standstills
+		if resp, text := send(t, wire.RouteImages, password, drip, 1<<20); resp.StatusCode != 400 || !strings.Contains(text, "more slowly") {
+			t.Errorf("%d %s", resp.StatusCode, text)
+		}
+	})
 	var now wire.Operation
 	r.call("GET", wire.Path(wire.RouteOperation, op.UUID), "", &now)
 	if now.Status != wire.OperationPending {
@@ -266,5 +278,92 @@ func TestSlowBodies(t *testing.T) {
 	images, err := r.Images(t.Context(), wire.ImageFilter{})
 	if err != nil || len(images) > 0 {
 		t.Errorf("half a body left images: %+v, %v", images, err)
+	}
+	t.Run("slow, but all of it, in version 1", func(t *testing.T) {
+		whole := `{"tag":"a:1","annotations":{"a":"1","b":"2","c":"3","d":"4","e":"5","f":"6"}}`
+		if resp, text := send(t, "/v1/images", password, whole, len(whole)); resp.StatusCode != 200 {
+			t.Errorf("%d %s", resp.StatusCode, text)
+		}
+	})
+}
+
+// Ten thousand imports that are begun and left: an account has so many, the rest is
+// refused, and other accounts may still begin theirs.
+func TestTenThousandOperationsLeftOpen(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	r.population("other")
+	h := r.server.Handler()
+	ask := func(method, path string) (int, string) {
+		r := httptest.NewRequest(method, path, strings.NewReader("{}"))
+		r.SetBasicAuth(importserver.Admin, password)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code, w.Body.String()
+	}
+	var taken, refused, other atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 1250 {
+				switch code, text := ask("POST", wire.RouteOperations); {
+				case code == 200:
+					taken.Add(1)
+				case code == 400 && strings.Contains(text, `"error_type":"invalid"`):
+					refused.Add(1)
+				default:
+					other.Add(1)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if taken.Load() != 1000 || refused.Load() != 9000 || other.Load() != 0 {
+		t.Errorf("%d were begun, %d refused, %d something else", taken.Load(), refused.Load(), other.Load())
+	}
+	if code, text := ask("GET", wire.RouteOperations); code != 200 || strings.Count(text, `"uuid"`) != 1000 {
+		t.Errorf("listed: %d with %d", code, strings.Count(text, `"uuid"`))
+	}
+	if code := r.status("POST", wire.RouteOperations, "{}", basic("user-other", userPassword)); code != 200 {
+		t.Errorf("another account begins one: %d", code)
+	}
+}
+
+// A client that sends all of a body before it looks for an answer gets that of one
+// which is refused before it was read, too.
+func TestRefusedBodiesHaveAnAnswer(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	const size = 40 << 20
+	for _, path := range []string{"/v2/accounts", "/v2/oauth/token", "/v1/images", "/v1/policies", "/v2/nowhere"} {
+		for _, length := range []string{"Content-Length: 41943040", "Transfer-Encoding: chunked"} {
+			conn, err := net.Dial("tcp", strings.TrimPrefix(r.web.URL, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			req, _ := http.NewRequest("POST", path, nil)
+			req.SetBasicAuth("admin", password)
+			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: %s\r\n%s\r\n\r\n", path, req.Header.Get("Authorization"), length)
+			some, sent := bytes.Repeat([]byte(" "), 1<<20), 0
+			for sent < size {
+				if strings.HasPrefix(length, "Transfer") {
+					fmt.Fprintf(conn, "%x\r\n", len(some))
+				}
+				if _, err = conn.Write(some); err != nil {
+					break
+				}
+				if strings.HasPrefix(length, "Transfer") {
+					fmt.Fprint(conn, "\r\n")
+				}
+				sent += len(some)
+			}
+			resp, readErr := http.ReadResponse(bufio.NewReader(conn), req)
+			if readErr == nil { // the client need not wait for the end of the connection
+				_, readErr = io.Copy(io.Discard, resp.Body)
+				resp.Body.Close()
+			}
+			if err != nil || readErr != nil || resp.StatusCode != 400 && resp.StatusCode != 404 {
+				t.Errorf("%s, %s: sent %d (%v), answer %v %v", path, length, sent, err, resp, readErr)
+			}
+		}
 	}
 }

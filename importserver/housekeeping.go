@@ -9,34 +9,82 @@ import (
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
-// keepHouse removes rubbish, takes work back from workers that fell silent and
-// watches for a new vulnerability database, until ctx ends.
-func (s *Server) keepHouse(ctx context.Context) {
-	tidy := time.NewTicker(s.options.Housekeeping)
-	defer tidy.Stop()
+// keepLeases takes work back from workers that fell silent, and the time from the store,
+// until ctx ends. It waits for nothing else that is done.
+func (s *Server) keepLeases(ctx context.Context) {
 	silent := time.NewTicker(max(s.options.Heartbeat/2, 10*time.Millisecond))
 	defer silent.Stop()
-	s.chore(ctx, "watch the vulnerability database", s.watchDatabase)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-silent.C:
 			s.chore(ctx, "look for silent workers", s.expire)
-		case <-tidy.C:
-			s.chore(ctx, "watch the vulnerability database", s.watchDatabase)
-			s.chore(ctx, "look for lost work", s.mend)
-			s.chore(ctx, "remove rubbish", s.Tidy)
-		case <-s.tidy:
-			s.chore(ctx, "remove rubbish", s.Tidy)
 		}
+	}
+}
+
+// tidyTime is how long the removal of rubbish may take before it begins anew: all blobs
+// may have to be looked through.
+const tidyTime = time.Hour
+
+// keepHouse removes rubbish until ctx ends. A worker leaves most of it to the servers,
+// which have their limits from whoever runs them.
+func (s *Server) keepHouse(ctx context.Context) {
+	tidy := time.NewTicker(s.options.Housekeeping)
+	defer tidy.Stop()
+	tidyUp := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, tidyTime)
+		defer cancel()
+		return s.Tidy(ctx)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tidy.C:
+			s.chore(ctx, "look for silent processes", s.once("processes", s.options.Housekeeping, s.watchProcesses))
+			if s.options.WorkOnly {
+				continue
+			}
+			s.chore(ctx, "look for lost work", s.once("mend", s.options.Housekeeping, s.mend))
+			s.chore(ctx, "remove rubbish", s.once("tidy", s.options.Housekeeping, tidyUp))
+		case <-s.tidy:
+			s.chore(ctx, "remove rubbish", tidyUp)
+		}
+	}
+}
+
+// keepFollowing watches for a new vulnerability database, until ctx ends.
+func (s *Server) keepFollowing(ctx context.Context) {
+	every := s.options.Housekeeping
+	if s.shared { // others wait for this process to have it
+		every = max(s.options.Heartbeat/2, 10*time.Millisecond)
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		s.chore(ctx, "watch the vulnerability database", s.watchDatabase)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case <-s.follow:
+		}
+	}
+}
+
+func (s *Server) wakeFollower() {
+	select {
+	case s.follow <- struct{}{}:
+	default:
 	}
 }
 
 // chore does one thing and logs why it could not.
 func (s *Server) chore(ctx context.Context, what string, do func(context.Context) error) {
 	if err := do(ctx); err != nil && ctx.Err() == nil {
-		s.log.Error("housekeeping", "chore", what, "error", err)
+		s.log.ErrorContext(ctx, "housekeeping", "chore", what, "error", err)
 	}
 }
 
@@ -48,10 +96,13 @@ func (s *Server) wakeHousekeeper() {
 }
 
 func (s *Server) expire(ctx context.Context) error {
+	if err := s.setClock(ctx); err != nil { // a lease is taken back by a time that is known
+		return err
+	}
 	n, err := s.queue.Expire(ctx)
 	if n > 0 {
-		s.metrics.lost.Add(float64(n))
-		s.log.Warn("leases expired", "count", n)
+		s.metrics.lost.WithLabelValues().Add(float64(n))
+		s.log.WarnContext(ctx, "leases expired", "count", n)
 		s.noteService(ctx, wire.EventServiceOrphaned, "a worker fell silent, and its work was taken back", map[string]any{"images": n})
 	}
 	return err
@@ -60,7 +111,7 @@ func (s *Server) expire(ctx context.Context) error {
 func (s *Server) mend(ctx context.Context) error {
 	n, err := s.queue.Mend(ctx)
 	if n > 0 {
-		s.log.Warn("lost work made again", "count", n)
+		s.log.WarnContext(ctx, "lost work made again", "count", n)
 	}
 	return err
 }
@@ -68,14 +119,14 @@ func (s *Server) mend(ctx context.Context) error {
 // Tidy removes what nothing refers to any more: imports that ended, packages and
 // vulnerabilities of no image, and blobs that are old enough not to be part of an
 // import under way. What cannot be done keeps nothing else from being done. Run
-// calls it from time to time.
+// calls it from time to time, in every process that shares the store.
 func (s *Server) Tidy(ctx context.Context) error {
 	now := s.now()
 	err := s.store.InTx(ctx, func(tx *store.Tx) error {
 		_, err := tx.DropOperations(ctx, wire.OperationPending, now.Add(-s.options.BlobAge), now)
 		return err
 	})
-	return errors.Join(err, s.dropAccounts(ctx), s.dropEvents(ctx), s.dropUnused(ctx, now), s.collect(ctx, now.Add(-s.options.BlobAge)))
+	return errors.Join(err, s.dropAccounts(ctx), s.dropEvents(ctx), s.dropUnused(ctx, now), s.dropBlobs(ctx, now))
 }
 
 // unusedSetting is when packages and vulnerabilities of no image were last removed.
@@ -87,35 +138,11 @@ func (s *Server) dropUnused(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if t, err := time.Parse(time.RFC3339, last); err == nil && now.Sub(t) < s.options.BlobAge {
+	if lately(last, now, s.options.BlobAge) {
 		return nil
 	}
-	return s.store.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.DropUnused(ctx); err != nil {
-			return err
-		}
-		return tx.SetSetting(ctx, unusedSetting, now.Format(time.RFC3339))
-	})
-}
-
-// collect removes the blobs that nothing refers to and that nobody brought since.
-func (s *Server) collect(ctx context.Context, since time.Time) error {
-	for {
-		digests, err := s.store.View().Rubbish(ctx, since, 100)
-		if err != nil || len(digests) == 0 {
-			return err
-		}
-		for _, d := range digests {
-			err := s.store.InTx(ctx, func(tx *store.Tx) error {
-				gone, err := tx.ForgetBlob(ctx, d, since)
-				if err != nil || !gone {
-					return err
-				}
-				return s.blobs.Delete(ctx, d)
-			})
-			if err != nil {
-				return err
-			}
-		}
+	if _, err := s.store.DropUnused(ctx); err != nil {
+		return err
 	}
+	return s.store.InTx(ctx, func(tx *store.Tx) error { return tx.SetSetting(ctx, unusedSetting, now.Format(time.RFC3339)) })
 }

@@ -1,10 +1,12 @@
 package importserver
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/bundle"
@@ -17,54 +19,21 @@ import (
 // maxTransitions is how many steps of its history an image's record shows.
 const maxTransitions = 100
 
+// shownDockerfiles is how many bytes an image's record has of its Dockerfile, which
+// stands with each of its names as long as there is room, and with the newest always.
+const shownDockerfiles = 4 << 20
+
 // Images lists the account's images, newest first. With a full tag it is the
 // image that the tag means now; with History, all that it ever meant.
 func (a *Account) Images(ctx context.Context, f wire.ImageFilter) ([]wire.Image, error) {
-	q, err := queryOf(f)
-	if err != nil {
-		return nil, err
-	}
 	list := []wire.Image{}
-	if f.Record == wire.Deleting { // images are deleted at once
-		return list, nil
-	}
-	view := a.server.store.View()
-	if f.FullTag == "" && f.ImageID == "" {
-		err := a.eachRecord(ctx, f, func(body []byte) error {
-			var i wire.Image
-			err := json.Unmarshal(body, &i)
-			list = append(list, i)
-			return err
-		})
-		return list, err
-	}
-	if f.FullTag != "" && !f.History {
-		q.Limit = 1
-	}
-	rows, err := view.Images(ctx, a.name, q)
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) == 0 {
-		return nil, fault.New(fault.NotFound, "image data not found in DB")
-	}
-	for _, i := range rows {
-		if f.Status != "" && f.Status != i.Status || i.AnalyzedAt.Before(f.AnalyzedSince) {
-			continue
-		}
-		tags, err := view.Tags(ctx, i.ID)
-		if err != nil {
-			return nil, err
-		}
-		steps, err := view.Transitions(ctx, i.ID, maxTransitions)
-		if err != nil {
-			return nil, err
-		}
-		r := record(i, tags)
-		r.StatusDetail = transitionsOf(steps)
-		list = append(list, r)
-	}
-	return list, nil
+	err := a.eachRecord(ctx, f, func(records []byte) error {
+		var some []wire.Image
+		err := json.Unmarshal(slices.Concat([]byte("["), records, []byte("]")), &some)
+		list = append(list, some...)
+		return err
+	})
+	return list, err
 }
 
 // renderImage is what is shown of an image where many are.
@@ -79,28 +48,49 @@ func renderImage(i store.Image, tags []store.Tag, steps []store.Transition) (sto
 	if err != nil {
 		return store.Rendered{}, err
 	}
-	all := store.Rendered{Record: whole, Reference: short}
+	summary, err := json.Marshal(taggedOf(i))
+	if err != nil {
+		return store.Rendered{}, err
+	}
+	all := store.Rendered{Record: whole, Reference: short, Summary: bytes.TrimSuffix(summary, []byte("}"))}
 	for _, t := range tags {
-		summary, err := json.Marshal(summaryOf(i, t))
+		own, err := json.Marshal(tagOf(t))
 		if err != nil {
 			return store.Rendered{}, err
 		}
-		all.Tags = append(all.Tags, summary)
+		own[0] = ',' // it goes on where the image's part ends
+		all.Tags = append(all.Tags, own)
 	}
 	return all, nil
 }
 
-// eachRecord visits the account's images as lists show them, newest first: of all
-// tags and ids, for a filter that was checked.
-func (a *Account) eachRecord(ctx context.Context, f wire.ImageFilter, visit func(body []byte) error) error {
-	return a.server.store.View().Records(ctx, a.name, store.RecordQuery{Status: f.Status, AnalyzedSince: f.AnalyzedSince}, visit)
+// eachRecord visits the images of Images as lists show them, several at once with
+// store.Separator between them.
+func (a *Account) eachRecord(ctx context.Context, f wire.ImageFilter, visit func(records []byte) error) error {
+	q, err := queryOf(f)
+	if err != nil || f.Record == wire.Deleting { // images are deleted at once
+		return err
+	}
+	view := a.server.store.View()
+	if q.Tag != "" || q.ImageID != "" { // else an image of another status is "none of that status", not "not found"
+		first, err := view.First(ctx, a.name, q)
+		if errors.Is(err, store.ErrNone) {
+			return fault.New(fault.NotFound, "image data not found in DB")
+		}
+		if err != nil {
+			return err
+		}
+		if q.Tag != "" && !f.History {
+			q.Image = first
+		}
+	}
+	q.Status, q.AnalyzedSince, q.Limit = f.Status, f.AnalyzedSince, f.Limit
+	return view.Records(ctx, a.name, q, visit)
 }
 
-func queryOf(f wire.ImageFilter) (store.Query, error) {
-	q := store.Query{ImageID: canonicalID(f.ImageID)}
-	if f.FullTag == "" && f.ImageID == "" { // else an image of another status is "none of that status", not "not found"
-		q.Status = f.Status
-	}
+// queryOf are the images that a filter is about, of any status.
+func queryOf(f wire.ImageFilter) (store.RecordQuery, error) {
+	q := store.RecordQuery{ImageID: canonicalID(f.ImageID)}
 	switch {
 	case f.Status != "" && !statuses[f.Status]:
 		return q, fault.New(fault.Invalid, "there is no analysis status %.100q", f.Status)
@@ -108,6 +98,8 @@ func queryOf(f wire.ImageFilter) (store.Query, error) {
 		return q, fault.New(fault.Invalid, "there is no image status %.100q; have active, all, deleting", f.Record)
 	case f.History && f.FullTag == "":
 		return q, fault.New(fault.Invalid, "the history of images can be listed for a tag only")
+	case f.Limit < 0:
+		return q, fault.New(fault.Invalid, "list images: a limit of %d says nothing", f.Limit).WithHint("0 is all images, as no limit is")
 	case f.FullTag == "":
 		return q, nil
 	}
@@ -140,7 +132,7 @@ func (a *Account) Image(ctx context.Context, digest string) (wire.Image, error) 
 		return wire.Image{}, err
 	}
 	if err := a.addDockerfile(ctx, i, &r); err != nil {
-		a.server.log.Warn("read the Dockerfile of an image", "image", digest, "error", err) // the record is worth more
+		a.server.log.WarnContext(ctx, "read the Dockerfile of an image", "image", digest, "error", err) // the record is worth more
 	}
 	return r, ctx.Err()
 }
@@ -158,12 +150,7 @@ func (a *Account) addWork(ctx context.Context, i store.Image, r *wire.Image) err
 	case wire.Analyzing:
 		r.StatusReason = w.Progress
 	case wire.NotAnalyzed:
-		whose := a.name // how much others have waiting is not told
-		if a.system() {
-			whose = ""
-		}
-		ahead, err := a.server.store.View().Ahead(ctx, w, whose)
-		r.Waiting = ahead + 1
+		r.Waiting, err = a.position(ctx, w)
 		return err
 	}
 	return nil
@@ -186,7 +173,9 @@ func (a *Account) addDockerfile(ctx context.Context, i store.Image, r *wire.Imag
 	}
 	text := base64.StdEncoding.EncodeToString(file)
 	for n := range r.Detail {
-		r.Detail[n].Dockerfile = &text
+		if n == 0 || (n+1)*len(text) <= shownDockerfiles {
+			r.Detail[n].Dockerfile = &text
+		}
 	}
 	return nil
 }
@@ -244,7 +233,7 @@ func transitionsOf(history []store.Transition) []wire.Transition {
 		list = append(list, wire.Transition{
 			From: m.From, To: m.To, Timestamp: m.At, Reason: m.Reason, Attempt: m.Attempt,
 			Source: wire.TransitionSource{
-				HostID: m.Host, ServiceName: m.Service, Engine: "syft-native-pipeline", Version: m.Version,
+				HostID: m.Host, ServiceName: m.Service, Worker: m.Worker, Engine: "syft-native-pipeline", Version: m.Version,
 			},
 		})
 	}

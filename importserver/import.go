@@ -14,6 +14,7 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/openapi"
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
@@ -63,6 +64,9 @@ func (a *Account) bring(ctx context.Context, n admission, also func(*store.Tx) e
 	if err != nil {
 		return wire.Receipt{}, err
 	}
+	if n.force {
+		a.server.queue.Recheck()
+	}
 	a.server.queue.Announce()
 	return a.receipt(ctx, n.image.Digest, known)
 }
@@ -73,13 +77,10 @@ var localID = sync.OnceValue(func() *regexp.Regexp {
 
 // imported reads an import's request but for its contents.
 func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire.AddOptions) (admission, error) {
-	n := admission{notes: notes, force: o.Force, auto: !o.NoSubscribe}
-	if !reference.IsDigest(r.Digest) {
+	n := admission{notes: notes, force: o.Force, auto: !o.NoSubscribe, bulk: o.Bulk}
+	digest, parent := reference.Canonical(r.Digest), reference.Canonical(cmp.Or(r.ParentDigest, r.Digest))
+	if !reference.IsDigest(digest) {
 		return n, fault.New(fault.Invalid, "import image: %.100q is not a digest", r.Digest).WithDetail("invalid_value", r.Digest)
-	}
-	parent := r.ParentDigest
-	if parent == "" {
-		parent = r.Digest
 	}
 	if !reference.IsDigest(parent) {
 		return n, fault.New(fault.Invalid, "import image %s: parent %.100q is not a digest", r.Digest, parent).WithDetail("invalid_value", parent)
@@ -90,18 +91,18 @@ func (a *Account) imported(r *wire.ImportSource, notes map[string]string, o wire
 	if err := checkNotes(notes); err != nil {
 		return n, err
 	}
-	n.image = store.Image{Digest: r.Digest, ParentDigest: parent, ImageID: canonicalID(r.LocalImageID), Origin: fromClient}
+	n.image = store.Image{Digest: digest, ParentDigest: parent, ImageID: canonicalID(r.LocalImageID), Origin: fromClient}
 	var err error
-	n.names, err = parseNames(r.Tags, r.Digest)
+	n.names, err = parseNames(r.Tags, digest)
 	return n, err
 }
 
 // canonicalID gives an image id its algorithm, where it is bare hex.
 func canonicalID(id string) string {
-	if reference.IsDigest("sha256:" + id) {
-		return "sha256:" + id
+	if d := reference.Canonical("sha256:" + id); reference.IsDigest(d) {
+		return d
 	}
-	return id
+	return reference.Canonical(id)
 }
 
 // finalise turns what was uploaded under an operation into an image's evidence.
@@ -213,6 +214,12 @@ func (s *Server) checkParts(ctx context.Context, parts []store.Part) error {
 		var object map[string]json.RawMessage
 		if data != nil && json.Unmarshal(data, &object) != nil {
 			return fault.New(fault.Invalid, "import image: its %s is not a JSON object", kind).WithDetail("content_type", string(kind))
+		}
+		if data == nil {
+			continue
+		}
+		if err := openapi.Sound(data); err != nil {
+			return fault.New(fault.Invalid, "import image: its %s is not the JSON it should be: %s", kind, err).WithDetail("content_type", string(kind))
 		}
 	}
 	return nil

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -273,8 +272,10 @@ func TestFinaliseRefuses(t *testing.T) {
 	r.call("POST", wire.RouteOperations, "", &op)
 	r.call("POST", wire.RouteOperations, "", &other)
 	contents := r.upload(op.UUID, b)
-	var array wire.Upload
+	var array, twice, deep wire.Upload
 	r.call("POST", wire.Path(wire.RoutePart, op.UUID, "manifest"), `[1]`, &array)
+	r.call("POST", wire.Path(wire.RoutePart, op.UUID, "image-config"), `{"config":{"User":"root"},"config":{"User":"1"}}`, &twice)
+	r.call("POST", wire.Path(wire.RoutePart, op.UUID, "manifest"), `{"a":`+strings.Repeat("[", 64)+strings.Repeat("]", 64)+`}`, &deep)
 	with := func(key, value string) map[string]string {
 		m := map[string]string{}
 		for k, v := range contents {
@@ -299,6 +300,8 @@ func TestFinaliseRefuses(t *testing.T) {
 		"unknown part":           {finaliseBody(t, op.UUID, b, with("malware", digestOf(1))), 400, "no part"},
 		"unknown digest":         {finaliseBody(t, op.UUID, b, with("packages", digestOf(9))), 400, "digests not found"},
 		"manifest is a list":     {finaliseBody(t, op.UUID, b, with("manifest", array.Digest)), 400, "not a JSON object"},
+		"config says it twice":   {finaliseBody(t, op.UUID, b, with("image_config", twice.Digest)), 400, "\"config\" is there twice"},
+		"manifest is too deep":   {finaliseBody(t, op.UUID, b, with("manifest", deep.Digest)), 400, "nested deeper than 64"},
 		"no tags":                {finaliseBody(t, op.UUID, change(func(b *bundle.Bundle) { b.Tags = nil }), contents), 400, "no tags"},
 		"bad tag":                {finaliseBody(t, op.UUID, change(func(b *bundle.Bundle) { b.Tags = []string{"a b"} }), contents), 400, "not an image reference"},
 		"bad digest":             {finaliseBody(t, op.UUID, change(func(b *bundle.Bundle) { b.Digest = "sha256:../../x" }), contents), 400, "not a digest"},
@@ -369,13 +372,10 @@ func TestUploadRefuses(t *testing.T) {
 	if err != nil || len(left) != 0 {
 		t.Errorf("left behind: %q, %v", left, err)
 	}
-	var kept []string
-	filepath.WalkDir(filepath.Join(r.dir, "blobs"), func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			kept = append(kept, path)
-		}
-		return err
-	})
+	kept, err := filepath.Glob(filepath.Join(r.dir, "blobs", "*", "*", "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if len(kept) != 0 {
 		t.Errorf("kept: %q", kept)
 	}
@@ -391,8 +391,7 @@ func TestOperationsExpire(t *testing.T) {
 	if err != nil || !op.ExpiresAt.Equal(op.CreatedAt.Add(24*time.Hour)) {
 		t.Fatalf("%+v, %v", op, err)
 	}
-	u, err := a.Upload(t.Context(), op.UUID, "packages", "", strings.NewReader("{}"))
-	if err != nil {
+	if _, err := a.Upload(t.Context(), op.UUID, "packages", "", strings.NewReader("{}")); err != nil {
 		t.Fatal(err)
 	}
 	now = now.Add(25 * time.Hour)
@@ -408,8 +407,8 @@ func TestOperationsExpire(t *testing.T) {
 	if _, err := a.Operation(t.Context(), op.UUID); fault.Of(err) != fault.NotFound {
 		t.Errorf("after the housekeeper: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(o.Dir, "blobs", "sha256", u.Digest[:2], u.Digest+".zst")); !os.IsNotExist(err) {
-		t.Errorf("its blob: %v", err)
+	if left, err := filepath.Glob(filepath.Join(o.Dir, "blobs", "sha256", "*", "*")); len(left) != 0 || err != nil {
+		t.Errorf("its blob: %q, %v", left, err)
 	}
 }
 
@@ -443,5 +442,36 @@ func TestEvidenceThatCannotBeReadFailsTheImage(t *testing.T) {
 		if _, err := r.Packages(t.Context(), b.Digest, "os"); fault.Of(err) != fault.NotFound || err.Error() != "image is not analyzed - analysis_status: analysis_failed" {
 			t.Errorf("packages of it: %v", err)
 		}
+	}
+}
+
+func TestAnnotationsOfAnImageAreBounded(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	add := func(names string, notes int, value string, force bool) (wire.Receipt, error) {
+		b := newBundle(t, image{digest: digestOf(1), tags: []string{"a:" + names}})
+		b.Annotations = map[string]string{}
+		for n := range notes {
+			b.Annotations[fmt.Sprint(names, n)] = value
+		}
+		return r.Import(t.Context(), b, wire.AddOptions{Force: force})
+	}
+	if _, err := add("x", 150, "1", false); err != nil {
+		t.Fatal(err)
+	}
+	before := r.await(digestOf(1), wire.Analyzed)
+	for _, force := range []bool{false, true} {
+		if _, err := add("y", 51, "1", force); fault.Of(err) != fault.Invalid {
+			t.Errorf("201 annotations, force %v: %v", force, err)
+		}
+		after, err := r.Image(t.Context(), digestOf(1))
+		if diff := cmp.Diff(before, after); diff != "" || err != nil {
+			t.Errorf("it changed: %v, %s", err, diff)
+		}
+	}
+	if _, err := add("x", 100, "null", false); err != nil {
+		t.Error(err)
+	}
+	if after, err := add("y", 51, "1", false); err != nil || len(after.Image.Annotations) != 101 {
+		t.Errorf("after some were removed: %v, %d", err, len(after.Image.Annotations))
 	}
 }

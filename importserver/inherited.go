@@ -16,16 +16,15 @@ func (a *Account) inheritVulnerabilities(ctx context.Context, i store.Image, bas
 	if err != nil || b == nil {
 		return err
 	}
-	r, err := a.server.store.View().Report(ctx, b.ID)
-	if err != nil {
-		return err
-	}
 	v.Base = &b.Digest
 	type match struct{ id, kind, name, version string }
 	has := map[match]bool{}
-	for _, w := range r.Matches.Vulnerabilities {
+	_, err = a.server.store.View().EachMatch(ctx, b.ID, func(w report.Vulnerability) {
 		kind, _ := wire.PackageType(w.Package.Type)
 		has[match{w.ID, kind, w.Package.Name, w.Package.Version}] = true
+	})
+	if err != nil {
+		return err
 	}
 	for n := range v.Items {
 		w := &v.Items[n]
@@ -42,7 +41,7 @@ func (a *Account) inheritFindings(ctx context.Context, i store.Image, p store.Po
 	if err != nil || b == nil {
 		return nil, err
 	}
-	of, err := a.server.evaluate(ctx, *b, p, tag, true)
+	of, err := a.server.evaluate(ctx, *b, p, tag, true, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver"
 	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
@@ -114,7 +115,8 @@ func inVersion1(values map[string]string) map[string]string {
 }
 
 // triesAll has a user of another account try every operation that names something:
-// with what is theirs, and with what is nobody's.
+// with what is theirs, and with what is nobody's. The answers are the same, and what they
+// cost: statements in the rows, and nothing of the blobs. The server must not run.
 func (r *running) triesAll(t *testing.T, user string, operations []trial, theirs, nobodys map[string]string) {
 	t.Helper()
 	sign := basic(user, userPassword)
@@ -150,9 +152,13 @@ func (r *running) triesAll(t *testing.T, user string, operations []trial, theirs
 			continue
 		}
 		named++
-		ask := func(values map[string]string) (int, string) {
+		ask := func(values map[string]string) (int, string, int) {
 			body := bodies[o.id]
-			resp, text := r.request(o.method, path(values), strings.NewReader(body), sign)
+			var resp *http.Response
+			var text string
+			statements := importserver.Statements(r.server, func() {
+				resp, text = r.request(o.method, path(values), strings.NewReader(body), sign)
+			})
 			ids := slices.SortedFunc(maps.Values(values), func(a, b string) int { return len(b) - len(a) }) // some are parts of others
 			for _, id := range ids {
 				text = strings.ReplaceAll(text, id, "ID")
@@ -162,10 +168,13 @@ func (r *running) triesAll(t *testing.T, user string, operations []trial, theirs
 				delete(e.Detail, "request_id")
 				text = toJSON(t, e)
 			}
-			return resp.StatusCode, text
+			return resp.StatusCode, text, statements
 		}
-		code, text := ask(theirs)
-		otherCode, otherText := ask(nobodys)
+		code, text, statements := ask(theirs)
+		otherCode, otherText, others := ask(nobodys)
+		if statements != others || statements == 0 {
+			t.Errorf("%s: %d statements for another account's, %d for nobody's", o.id, statements, others)
+		}
 		if diff := cmp.Diff(otherText, text); diff != "" || code != otherCode {
 			t.Errorf("%s: %d for another account's, %d for nobody's: %s", o.id, code, otherCode, diff)
 		}
@@ -237,10 +246,20 @@ func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 		"image_digest": digestOf(999), "image_id": digestOf(998), "policy_id": "policy-xxx", "registry": "rx.example", "subscription_id": "abcdef0123456789abcdef0123456789",
 		"event_id": "fedcba9876543210fedcba9876543210", "operation_id": "00000000-0000-4000-8000-000000000000", "account_name": "xxx", "username": "user-xxx", "key_name": "key-xxx",
 	}
+	for n, name := range []string{"one", "two"} {
+		other := *r
+		other.Account = r.server.Account(name)
+		other.await(digestOf(n+1), wire.Analyzed)
+	}
+	r.stop() // so that nothing costs but what is asked
+	touched := importserver.Blobs(r.server)
 	v1, v2 := trials(t)
 	for _, user := range []string{"two-reads", "two-writes", "user-two"} {
 		t.Run(user, func(t *testing.T) { r.triesAll(t, user, v2, theirs, nobodys) })
 		t.Run(user+" in version 1", func(t *testing.T) { r.triesAll(t, user, v1, inVersion1(theirs), inVersion1(nobodys)) })
+	}
+	if n := touched.Load(); n > 0 {
+		t.Errorf("%d operations in the blobs", n)
 	}
 	// The same questions are answered to the account itself.
 	for _, path := range []string{
@@ -277,4 +296,35 @@ func TestAccountsSeeNothingOfEachOther(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+// TestUploadsCostTheSame uploads a part whose bytes another account has brought, and one
+// that nobody has: what is done in the rows and in the blobs is the same.
+func TestUploadsCostTheSame(t *testing.T) {
+	r := start(t, &engine{}, options(t.TempDir()))
+	r.stop()
+	r.population("one", "two")
+	one, two := basic("user-one", userPassword), basic("user-two", userPassword)
+	touched := importserver.Blobs(r.server)
+	upload := func(sign func(*http.Request), body string) (statements, operations int) {
+		var op wire.Operation
+		_, text := r.request("POST", "/v2/imports/images", strings.NewReader("{}"), sign)
+		if err := json.Unmarshal([]byte(text), &op); err != nil {
+			t.Fatal(err)
+		}
+		touched.Store(0)
+		statements = importserver.Statements(r.server, func() {
+			if code := r.status("POST", "/v2/imports/images/"+op.UUID+"/packages", body, sign); code != 200 {
+				t.Errorf("upload: %d", code)
+			}
+		})
+		return statements, int(touched.Load())
+	}
+	theirs, nobodys := document, strings.Replace(document, "left-pad", "left-pid", 1)
+	upload(one, theirs)
+	statements, operations := upload(two, theirs)
+	others, otherOperations := upload(two, nobodys)
+	if statements != others || operations != otherOperations || statements == 0 || operations == 0 {
+		t.Errorf("%d statements and %d operations for what another account has, %d and %d for what nobody has", statements, operations, others, otherOperations)
+	}
 }

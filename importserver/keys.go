@@ -2,6 +2,7 @@ package importserver
 
 import (
 	"context"
+	"errors"
 	"time"
 	"unicode/utf8"
 
@@ -66,9 +67,16 @@ func (a *Account) key(ctx context.Context, user, name string) (store.Key, error)
 		}
 	}
 	if err == nil {
-		err = fault.New(fault.NotFound, "there is no API key %.128q", name)
+		err = store.ErrNone
 	}
-	return store.Key{}, err
+	return store.Key{}, noKey(err, name)
+}
+
+func noKey(err error, name string) error {
+	if errors.Is(err, store.ErrNone) {
+		return fault.New(fault.NotFound, "there is no API key %.128q", name)
+	}
+	return err
 }
 
 // AddKey makes an API key for a user of the account. Its value is in this answer,
@@ -144,6 +152,9 @@ func (a *Account) ChangeKey(ctx context.Context, user, name string, c wire.APIKe
 		return wire.APIKey{}, err
 	}
 	err = a.inTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.KeyByID(ctx, k.ID); err != nil { // it was deleted meanwhile
+			return noKey(err, name)
+		}
 		changed, err := tx.UpdateKey(ctx, k)
 		if err == nil && !changed {
 			err = takenKey(user, k.Name)

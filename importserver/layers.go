@@ -3,6 +3,8 @@ package importserver
 import (
 	"context"
 	"encoding/json"
+	"regexp"
+	"sync"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
@@ -11,6 +13,12 @@ import (
 
 // maxLayers is how many layers an image may be said to have: engines stop at 127.
 const maxLayers = 1000
+
+// diffID is a digest of any algorithm, as the OCI image specification has them, and as
+// long as that of SHA-512 at most.
+var diffID = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]{1,128}$`)
+})
 
 // keepLayers writes down which layers an image is made of, by which its ancestors
 // are found.
@@ -31,6 +39,11 @@ func (s *Server) keepLayers(ctx context.Context, tx *store.Tx, i store.Image, b 
 	}
 	if n := len(config.RootFS.DiffIDs); n > maxLayers {
 		return fault.New(fault.Invalid, "the image's configuration lists %d layers, and no image has more than %d", n, maxLayers)
+	}
+	for _, id := range config.RootFS.DiffIDs {
+		if !diffID().MatchString(id) {
+			return fault.New(fault.Invalid, "the image's configuration lists the layer %.100q, which is not a digest", id)
+		}
 	}
 	return tx.SetLayers(ctx, i.ID, config.RootFS.DiffIDs)
 }

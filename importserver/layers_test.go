@@ -8,17 +8,23 @@ import (
 	"github.com/tidepole/tidepole/formats/wire"
 )
 
-func TestImageOfTooManyLayersFails(t *testing.T) {
+func TestImageOfImpossibleLayersFails(t *testing.T) {
 	r := start(t, &engine{}, options(t.TempDir()))
-	b := newBundle(t, image{digest: digestOf(1), tags: []string{"a:1"}})
-	config := `{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":["x"` + strings.Repeat(`,"x"`, 1000) + `]}}`
-	if err := b.WriteBytes(bundle.ImageConfig, "application/json", []byte(config)); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := r.Import(t.Context(), b, wire.AddOptions{}); err != nil {
-		t.Fatal(err)
-	}
-	if i := r.await(digestOf(1), wire.AnalysisFailed); !strings.Contains(i.StatusReason, "1001 layers") {
-		t.Errorf("%q", i.StatusReason)
+	for n, test := range []struct{ layers, reason string }{
+		{`"x"` + strings.Repeat(`,"x"`, 1000), "1001 layers"},
+		{`"` + digestOf(1) + `","x"`, `"x", which is not a digest`},
+		{`"sha256:` + strings.Repeat("0", 1<<20) + `"`, "which is not a digest"},
+	} {
+		b := newBundle(t, image{digest: digestOf(n), tags: []string{"a:1"}})
+		config := `{"architecture":"amd64","os":"linux","rootfs":{"diff_ids":[` + test.layers + `]}}`
+		if err := b.WriteBytes(bundle.ImageConfig, "application/json", []byte(config)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Import(t.Context(), b, wire.AddOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if i := r.await(digestOf(n), wire.AnalysisFailed); !strings.Contains(i.StatusReason, test.reason) || len(i.StatusReason) > 1000 {
+			t.Errorf("%d: %.1000q", n, i.StatusReason)
+		}
 	}
 }

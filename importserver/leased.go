@@ -22,6 +22,7 @@ type leased struct {
 // Import stores the evidence and takes the work to its next stage, in one
 // transaction that holds only if the lease does.
 func (l *leased) Import(ctx context.Context, b *bundle.Bundle, _ wire.AddOptions) (wire.Receipt, error) {
+	l.job.Progress("import")
 	if b.Digest != l.job.Digest {
 		return wire.Receipt{}, fault.New(fault.Conflict, "import image %s: the evidence is of image %s", l.job.Digest, b.Digest).
 			WithHint("the registry gave another image than it promised; add the image again")
@@ -36,7 +37,7 @@ func (l *leased) Import(ctx context.Context, b *bundle.Bundle, _ wire.AddOptions
 	if err := l.server.checkParts(ctx, parts); err != nil {
 		return wire.Receipt{}, err
 	}
-	err = l.server.store.InTx(ctx, func(tx *store.Tx) error { return l.write(ctx, tx, b, parts) })
+	err = l.lease.Advance(ctx, queue.Assess, func(tx *store.Tx) error { return l.write(ctx, tx, b, parts) })
 	if err != nil {
 		return wire.Receipt{}, err
 	}
@@ -45,9 +46,6 @@ func (l *leased) Import(ctx context.Context, b *bundle.Bundle, _ wire.AddOptions
 }
 
 func (l *leased) write(ctx context.Context, tx *store.Tx, b *bundle.Bundle, parts []store.Part) error {
-	if err := l.lease.Advance(ctx, tx, queue.Assess); err != nil {
-		return err
-	}
 	i, err := tx.ImageByID(ctx, l.lease.Image.ID)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func (a *Account) login(ctx context.Context, r reference.Reference) (*Login, err
 			continue
 		}
 		if row.Type == wire.RegistryECR {
-			return nil, fault.New(fault.Unsupported, "the login for %s is of type %s, which cannot be used yet", row.Registry, row.Type).
+			return nil, fault.New(fault.Unsupported, "the login for %s is of type %s, which cannot be used", row.Registry, row.Type).
 				WithHint("change it to type %s with a password of its own", wire.RegistryDocker)
 		}
 		if next := row.FailedAt.Add(loginRest); next.After(a.server.now()) {
@@ -107,7 +107,7 @@ func (a *Account) refusedLogin(ctx context.Context, name string, l *Login, err e
 	ctx = context.WithoutCancel(ctx)
 	marked := a.inTx(ctx, func(tx *store.Tx) error { return tx.MarkRegistry(ctx, l.from, a.server.now()) })
 	if marked != nil {
-		a.server.log.Error("refused login not remembered", "registry", l.from.Registry, "error", marked)
+		a.server.log.ErrorContext(ctx, "refused login not remembered", "registry", l.from.Registry, "error", marked)
 	}
 	return err
 }

@@ -91,8 +91,12 @@ func makeBundle(dir string, i image) (*bundle.Bundle, error) {
 
 // database is a vulnerability database that tests put in place.
 type database struct {
-	lock sync.Mutex
-	now  report.Database
+	lock   sync.Mutex
+	now    report.Database
+	refuse error // what importing fails with
+
+	onUpdate   func()       // waits while a newer one is fetched
+	onAccepted func() error // what goes wrong before one that was accepted is in use
 }
 
 func (d *database) Status(context.Context) report.Database {
@@ -101,7 +105,7 @@ func (d *database) Status(context.Context) report.Database {
 	return d.now
 }
 
-func (d *database) Import(_ context.Context, r io.Reader, name, _ string) (report.Database, error) {
+func (d *database) Import(_ context.Context, r io.Reader, name, _ string, accept func(report.Database) error) (report.Database, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return report.Database{}, err
@@ -109,37 +113,76 @@ func (d *database) Import(_ context.Context, r io.Reader, name, _ string) (repor
 	if len(data) == 0 {
 		return report.Database{}, fault.New(fault.Invalid, "import vulnerability database: it is empty")
 	}
+	next := report.Database{Present: true, Digest: "sha256:" + string(data), Source: name}
+	if err := d.accepted(next, accept); err != nil {
+		return report.Database{}, err
+	}
 	d.lock.Lock()
 	defer d.lock.Unlock()
-	d.now = report.Database{Present: true, Digest: "sha256:" + string(data), Source: name}
+	if d.refuse != nil {
+		return report.Database{}, d.refuse
+	}
+	d.now = next
 	return d.now, nil
 }
 
-func (d *database) Update(ctx context.Context) (report.Database, bool, error) {
-	return d.Status(ctx), false, nil
+func (d *database) accepted(next report.Database, accept func(report.Database) error) error {
+	if accept == nil {
+		return nil
+	}
+	if err := accept(next); err != nil || d.onAccepted == nil {
+		return err
+	}
+	return d.onAccepted()
+}
+
+func (d *database) Update(ctx context.Context, archive io.Writer, again bool, accept func(report.Database) error) (report.Database, bool, error) {
+	if d.onUpdate != nil {
+		d.onUpdate()
+	}
+	now := d.Status(ctx)
+	if !now.Present || !again || archive == nil {
+		return now, false, nil
+	}
+	_, err := io.WriteString(archive, strings.TrimPrefix(now.Digest, "sha256:"))
+	if err == nil {
+		err = d.accepted(now, accept)
+	}
+	return now, true, err
 }
 
 // engine stands for the analysis: it reads real bundles, and does what a test
 // has it do.
 type engine struct {
 	database
-	analyze  func(ctx context.Context, job importserver.Job, to importserver.Importer) error
-	onMatch  func(ctx context.Context) error
-	resolve  func(importserver.Target) (importserver.Resolved, error)
-	ping     func(registry string, l *importserver.Login) error
-	tags     func(repository string, l *importserver.Login) ([]string, error)
-	matched  atomic.Int32
-	analyses atomic.Int32
+	analyze func(ctx context.Context, job importserver.Job, to importserver.Importer) error
+	onMatch func(ctx context.Context) error
+	lookup  func(ctx context.Context, names []string) ([]report.Vulnerability, error) // may be nil
+	resolve func(importserver.Target) (importserver.Resolved, error)
+	// resolving is called before resolve, with the request's context; it may be nil.
+	resolving func(context.Context) error
+	encode    func(io.Writer) error // an SBOM; it may be nil
+	ping      func(registry string, l *importserver.Login) error
+	tags      func(repository string, l *importserver.Login) ([]string, error)
+	matched   atomic.Int32
+	analyses  atomic.Int32
 }
 
 func (e *engine) functions() importserver.Functions {
 	return importserver.Functions{
-		Resolve: func(_ context.Context, t importserver.Target) (importserver.Resolved, error) { return e.resolve(t) },
+		Resolve: func(ctx context.Context, t importserver.Target) (importserver.Resolved, error) {
+			if e.resolving != nil {
+				if err := e.resolving(ctx); err != nil {
+					return importserver.Resolved{}, err
+				}
+			}
+			return e.resolve(t)
+		},
 		Analyze: func(ctx context.Context, job importserver.Job, to importserver.Importer) error {
 			e.analyses.Add(1)
 			return e.analyze(ctx, job, to)
 		},
-		Match: e.match, Evaluate: evaluate,
+		Match: e.match, Lookup: e.lookup, Evaluate: evaluate,
 		CheckPolicy: func(p policy.Policy) error {
 			if len(p.RuleSets) == 0 {
 				return fault.New(fault.Invalid, "policy %s has no rule sets", p.ID)
@@ -148,6 +191,9 @@ func (e *engine) functions() importserver.Functions {
 		},
 		DefaultPolicy: testPolicy("default"),
 		Encode: func(_ context.Context, format string, r io.Reader, w io.Writer) error {
+			if e.encode != nil {
+				return e.encode(w)
+			}
 			n, err := io.Copy(io.Discard, r)
 			fmt.Fprintf(w, `{"text":"%s of %d bytes"}`, format, n)
 			return err
@@ -229,6 +275,9 @@ func options(dir string) importserver.Options {
 
 func open(t *testing.T, e *engine, o importserver.Options) *importserver.Server {
 	t.Helper()
+	if o.Store == "" {
+		o.Store = storeOf(t, o.Dir)
+	}
 	s, err := importserver.Open(t.Context(), o, e.functions())
 	if err != nil {
 		t.Fatal(err)
@@ -240,8 +289,12 @@ func open(t *testing.T, e *engine, o importserver.Options) *importserver.Server 
 // start opens a server and has it work until the test ends.
 func start(t *testing.T, e *engine, o importserver.Options) *running {
 	t.Helper()
-	if testing.Verbose() {
-		o.Log = slog.New(slog.NewTextHandler(t.Output(), nil))
+	if o.Log == nil { // what went wrong is seen of tests that fail
+		level := slog.LevelWarn
+		if testing.Verbose() {
+			level = slog.LevelInfo
+		}
+		o.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: level}))
 	}
 	s := open(t, e, o)
 	r := &running{Account: s.Account(importserver.Admin), t: t, server: s, engine: e, dir: o.Dir}

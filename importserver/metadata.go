@@ -88,7 +88,8 @@ func history(b *bundle.Bundle) ([]byte, error) {
 // nativeSBOMs are the names of the syft document as it was made.
 var nativeSBOMs = []string{"native-json", "syft-json"}
 
-// SBOM writes an image's SBOM to w, as a stream.
+// SBOM writes an image's SBOM to w: as a stream where that is the document as it was
+// made, else once it is whole.
 func (a *Account) SBOM(ctx context.Context, digest, format string, w io.Writer) error {
 	_, b, err := a.analyzedEvidence(ctx, digest)
 	if err != nil {
@@ -108,12 +109,11 @@ func (a *Account) SBOM(ctx context.Context, digest, format string, w io.Writer) 
 		_, err := io.Copy(w, r)
 		return err
 	}
-	leave, err := a.server.place(ctx)
+	leave, err := a.place(ctx)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	return a.server.functions.Encode(ctx, format, r, w)
+	return a.server.made(w, leave, func(out io.Writer) error { return a.server.functions.Encode(ctx, format, r, out) })
 }
 
 func (s *Server) sbomFormats() []string {

@@ -54,7 +54,7 @@ func (a *Account) noteAlone(ctx context.Context, e event) {
 	ctx = context.WithoutCancel(ctx) // who asked may have gone
 	err := a.inTx(ctx, func(tx *store.Tx) error { return a.note(ctx, tx, e) })
 	if err != nil {
-		a.server.log.Error("event not recorded", "type", e.Type, "resource", e.ResourceID, "error", err)
+		a.server.log.ErrorContext(ctx, "event not recorded", "type", e.Type, "resource", e.ResourceID, "error", err)
 	}
 }
 
@@ -80,6 +80,8 @@ func (s *Server) moved(ctx context.Context, tx *store.Tx, m store.Transition) er
 		system, user = wire.EventAnalysisCompleted, wire.EventImageCompleted
 	case wire.AnalysisFailed:
 		system, user, level = wire.EventAnalysisFailed, wire.EventImageFailed, wire.LevelError
+	case wire.NotAnalyzed:
+		system = wire.EventAnalysisRequeued
 	default:
 		return nil
 	}
@@ -93,6 +95,9 @@ func (s *Server) moved(ctx context.Context, tx *store.Tx, m store.Transition) er
 	}
 	if m.Reason != "" {
 		e.Details["reason"] = m.Reason
+	}
+	if m.Worker != "" {
+		e.Details["worker"] = m.Worker
 	}
 	a := s.Account(i.Account)
 	if err := a.note(ctx, tx, e); err != nil || user == "" {
@@ -122,6 +127,8 @@ func movedMessage(m store.Transition) string {
 		return "the analysis of the image was taken up"
 	case wire.Analyzed:
 		return "the image is analysed"
+	case wire.NotAnalyzed:
+		return "the image waits for its analysis again: " + m.Reason
 	}
 	return "the analysis of the image failed: " + m.Reason
 }

@@ -20,6 +20,8 @@ const (
 
 	accessLife  = time.Hour
 	refreshLife = 24 * time.Hour
+
+	maxTokens = 1000 // of a kind and a user
 )
 
 // formOf reads a form that readBody has read.
@@ -66,18 +68,31 @@ func postToken(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 // handOut makes an access and a refresh token for a user. used is the digest of the
-// refresh token that they replace: only one of those who come with it gets any.
+// refresh token that they replace, and do not outlive: only one of those who come with it
+// gets any. Of too many tokens, those that would end first are void.
 func (s *Server) handOut(ctx context.Context, u store.User, used string) (wire.Token, error) {
-	t := wire.Token{ExpiresIn: int(accessLife / time.Second), Type: "Bearer"}
+	t := wire.Token{Type: "Bearer"}
 	err := s.store.InTx(ctx, func(tx *store.Tx) error {
+		now := s.now()
+		until := now.Add(refreshLife)
 		if used != "" {
+			old, err := tx.Token(ctx, used)
+			if err != nil {
+				return noneIsDenied(err)
+			}
 			if was, err := tx.DeleteToken(ctx, u.Name, used); err != nil || !was {
 				return orDenied(err)
 			}
+			until = old.ExpiresAt
 		}
-		for kind, life := range map[string]time.Duration{accessToken: accessLife, refreshToken: refreshLife} {
+		life := min(accessLife, until.Sub(now))
+		t.ExpiresIn = int(life / time.Second)
+		for kind, expires := range map[string]time.Time{accessToken: now.Add(life), refreshToken: until} {
 			token, digest := access.NewToken("tpt_")
-			if err := tx.InsertToken(ctx, store.Token{Digest: digest, User: u.Name, Kind: kind, Epoch: u.Epoch, ExpiresAt: s.now().Add(life)}); err != nil {
+			if err := tx.InsertToken(ctx, store.Token{Digest: digest, User: u.Name, Kind: kind, Epoch: u.Epoch, ExpiresAt: expires}); err != nil {
+				return err
+			}
+			if err := tx.KeepTokens(ctx, u.Name, kind, digest, maxTokens-1); err != nil {
 				return err
 			}
 			if kind == accessToken {

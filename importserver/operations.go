@@ -120,6 +120,9 @@ func (a *Account) Upload(ctx context.Context, id, kind, mediaType string, r io.R
 	if err != nil {
 		return wire.Upload{}, err
 	}
+	if err := a.mayUpload(ctx, a.server.store.View()); err != nil {
+		return wire.Upload{}, err
+	}
 	p, err := a.server.keep(ctx, bundle.Kind(kind), plainType(mediaType), r)
 	if err != nil {
 		return wire.Upload{}, err
@@ -134,6 +137,16 @@ func (a *Account) Upload(ctx context.Context, id, kind, mediaType string, r io.R
 	return wire.Upload{Digest: strings.TrimPrefix(p.Digest, "sha256:"), CreatedAt: p.CreatedAt}, nil
 }
 
+// mayUpload refuses uploads of an account whose open imports have received too much.
+func (a *Account) mayUpload(ctx context.Context, tx *store.Tx) error {
+	n, err := tx.OpenBytes(ctx, a.name, wire.OperationPending, a.server.now())
+	if most := a.server.options.MaxOpen; err == nil && n > most {
+		err = fault.New(fault.TooLarge, "too large: the account's open import operations have received %d bytes together, and no more than %d may be", n, most).
+			WithHint("finish or delete some; what is left open ends by itself after %s", a.server.options.ImportTTL)
+	}
+	return err
+}
+
 // record notes an upload, if the operation still takes it.
 func (a *Account) record(ctx context.Context, tx *store.Tx, o store.Operation, p store.Part) (store.Part, error) {
 	now, err := tx.Operation(ctx, a.name, o.ID)
@@ -144,6 +157,9 @@ func (a *Account) record(ctx context.Context, tx *store.Tx, o store.Operation, p
 		return p, fault.New(fault.Conflict, "import operation %s ended during the upload", o.ID)
 	}
 	p, err = tx.AddOperationPart(ctx, o.ID, p)
+	if err == nil {
+		err = a.mayUpload(ctx, tx)
+	}
 	if err != nil {
 		return p, err
 	}

@@ -54,9 +54,6 @@ var accountsOps = map[string]operation{
 	"list_user_roles":   listUserRoles,
 }
 
-// accountsPending are those that are yet to be built.
-var accountsPending = []string{}
-
 // inAccount does an operation in the account that the path names.
 func inAccount(do operation) operation {
 	return func(a *Account, w http.ResponseWriter, r *http.Request) error {

@@ -2,10 +2,14 @@ package importserver
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/store"
 )
 
 // contentsOps are the operations of what is in an image.
@@ -32,9 +36,6 @@ var contentsOps = map[string]operation{
 	"get_image_sbom_text":                    sbomIn("text"),
 }
 
-// contentsPending are those that are yet to be built.
-var contentsPending []string
-
 func getContentTypes(a *Account, w http.ResponseWriter, r *http.Request) error {
 	types, err := a.ContentTypes(r.Context(), r.PathValue("image_digest"))
 	return give(w, types, err)
@@ -46,7 +47,7 @@ func getContentSummary(a *Account, w http.ResponseWriter, r *http.Request) error
 }
 
 func getLicenses(a *Account, w http.ResponseWriter, r *http.Request) error {
-	return stream(w, `{"items":[`, "]}\n", func(add func(any) error) error {
+	return stream(a, w, r, `{"items":[`, "]}\n", func(add func(any) error) error {
 		return a.Licenses(r.Context(), r.PathValue("image_digest"), func(l wire.PackageLicenses) error { return add(l) })
 	})
 }
@@ -57,14 +58,19 @@ func getMalware(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 func getFiles(a *Account, w http.ResponseWriter, r *http.Request) error {
+	return content(a, w, r, "files", func(digest string, add func(any) error) error {
+		return a.Files(r.Context(), digest, func(f wire.File) error { return add(f) })
+	})
+}
+
+// content answers with an image's content of a type.
+func content(a *Account, w http.ResponseWriter, r *http.Request, kind string, fill func(digest string, add func(any) error) error) error {
 	digest := r.PathValue("image_digest")
-	head, err := json.Marshal(digest)
+	head, err := json.Marshal(wire.Content[wire.File]{Digest: digest, ContentType: kind, Content: []wire.File{}})
 	if err != nil {
 		return err
 	}
-	return stream(w, `{"image_digest":`+string(head)+`,"content_type":"files","content":[`, "]}\n", func(add func(any) error) error {
-		return a.Files(r.Context(), digest, func(f wire.File) error { return add(f) })
-	})
+	return stream(a, w, r, strings.TrimSuffix(string(head), "]}"), "]}\n", func(add func(any) error) error { return fill(digest, add) })
 }
 
 func getContent(a *Account, w http.ResponseWriter, r *http.Request) error {
@@ -73,8 +79,9 @@ func getContent(a *Account, w http.ResponseWriter, r *http.Request) error {
 
 func contentOf(kind string) operation {
 	return func(a *Account, w http.ResponseWriter, r *http.Request) error {
-		c, err := a.Packages(r.Context(), r.PathValue("image_digest"), kind)
-		return give(w, c, err)
+		return content(a, w, r, kind, func(digest string, add func(any) error) error {
+			return a.eachPackage(r.Context(), digest, kind, func(p wire.Package) error { return add(p) })
+		})
 	}
 }
 
@@ -89,17 +96,23 @@ func getMetadata(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 func getSecrets(a *Account, w http.ResponseWriter, r *http.Request) error {
-	list, err := a.Secrets(r.Context(), r.PathValue("image_digest"))
-	return give(w, list, err)
+	return searched(a.server, w, r, a.eachSecret)
 }
 
 func getContentSearches(a *Account, w http.ResponseWriter, r *http.Request) error {
-	list, err := a.ContentSearches(r.Context(), r.PathValue("image_digest"))
-	return give(w, list, err)
+	return searched(a.server, w, r, a.eachContentSearch)
+}
+
+func searched(s *Server, w http.ResponseWriter, r *http.Request, each func(context.Context, string, func(wire.SearchResult) error) error) error {
+	return s.answerMade(w, "application/json", func() {}, func(out io.Writer) error {
+		return writeList(out, "[", "]\n", func(add func(any) error) error {
+			return each(r.Context(), r.PathValue("image_digest"), func(s wire.SearchResult) error { return add(s) })
+		})
+	})
 }
 
 func getRetrievedFiles(a *Account, w http.ResponseWriter, r *http.Request) error {
-	return stream(w, "[", "]\n", func(add func(any) error) error {
+	return stream(a, w, r, "[", "]\n", func(add func(any) error) error {
 		return a.eachRetrieved(r.Context(), r.PathValue("image_digest"), func(f wire.RetrievedFile) error { return add(f) })
 	})
 }
@@ -128,6 +141,8 @@ type late struct {
 	begun     bool
 }
 
+func asJSON(w http.ResponseWriter) *late { return &late{w: w, mediaType: "application/json"} }
+
 func (l *late) Write(b []byte) (int, error) {
 	if !l.begun {
 		l.begun = true
@@ -136,8 +151,18 @@ func (l *late) Write(b []byte) (int, error) {
 	return l.w.Write(b)
 }
 
-// stream answers with a list whose elements are sent as they come.
-func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) error) error) error {
+// stream answers with a list whose elements come one by one, in a place for answers: an
+// element may be large, and a client slow.
+func stream(a *Account, w http.ResponseWriter, r *http.Request, head, tail string, fill func(add func(any) error) error) error {
+	leave, err := a.enter(r.Context(), a.server.answers)
+	if err != nil {
+		return err
+	}
+	return a.server.answerMade(w, "application/json", leave, func(out io.Writer) error { return writeList(out, head, tail, fill) })
+}
+
+// writeList writes a list whose elements come one by one.
+func writeList(w io.Writer, head, tail string, fill func(add func(any) error) error) error {
 	return rawList(w, head, func(add func([]byte) error) (string, error) {
 		return tail, fill(func(v any) error {
 			data, err := json.Marshal(v)
@@ -149,15 +174,13 @@ func stream(w http.ResponseWriter, head, tail string, fill func(add func(any) er
 	})
 }
 
-// rawList is stream for elements that are JSON already.
-func rawList(w http.ResponseWriter, head string, fill func(add func([]byte) error) (tail string, err error)) error {
-	out := bufio.NewWriterSize(&late{w: w, mediaType: "application/json"}, 64<<10)
+// rawList is writeList for elements that are JSON already, one or several at once.
+func rawList(w io.Writer, head string, fill func(add func([]byte) error) (tail string, err error)) error {
+	out := bufio.NewWriterSize(w, 64<<10)
 	separator := head
 	tail, err := fill(func(data []byte) error {
-		if _, err := out.WriteString(separator); err != nil {
-			return err
-		}
-		separator = ",\n"
+		out.WriteString(separator) // an error of it is the next one's, too
+		separator = store.Separator
 		_, err := out.Write(data)
 		return err
 	})

@@ -1,6 +1,7 @@
 package importserver
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,9 +25,6 @@ var eventsOps = map[string]operation{
 	"delete_subscription": deleteSubscription,
 }
 
-// eventsPending are those that are yet to be built.
-var eventsPending = []string{}
-
 func listEventTypes(_ *Account, w http.ResponseWriter, _ *http.Request) error {
 	return give(w, eventTypes, nil)
 }
@@ -43,8 +41,8 @@ func listEvents(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if f.Limit, err = queryInt(q, "limit", eventsPage); err != nil {
 		return err
 	}
-	if f.Page == 0 || f.Limit == 0 {
-		return fault.New(fault.Invalid, "list events: page and limit count from 1")
+	if f.Page == 0 {
+		return noPage("list events", f.Page)
 	}
 	page, err := a.Events(r.Context(), f)
 	return give(w, page, err)
@@ -89,6 +87,9 @@ func queryInt(q url.Values, name string, without int) (int, error) {
 		return without, nil
 	}
 	n, err := strconv.Atoi(text)
+	if errors.Is(err, strconv.ErrRange) { // n is as near as can be
+		return n, nil
+	}
 	if err != nil {
 		return 0, fault.New(fault.Invalid, "%s: %.100q is not a number", name, text)
 	}

@@ -21,23 +21,15 @@ var imagesOps = map[string]operation{
 	"summary_image_counts": countImages,
 }
 
-// imagesPending are those that are yet to be built.
-var imagesPending = []string{}
-
 func postImage(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var req wire.ImageRequest
 	if err := readJSON(r, &req); err != nil {
 		return err
 	}
-	force, err := yes(r, "force", false)
-	if err != nil {
-		return err
-	}
-	subscribe, err := yes(r, "auto_subscribe", true)
-	if err != nil {
-		return err
-	}
-	receipt, err := a.AddImage(r.Context(), req, wire.AddOptions{Force: force, NoSubscribe: !subscribe})
+	force := flag(r.URL.Query(), "force", false)
+	subscribe := flag(r.URL.Query(), "auto_subscribe", true)
+	bulk := flag(r.URL.Query(), "bulk", false)
+	receipt, err := a.AddImage(r.Context(), req, wire.AddOptions{Force: force, NoSubscribe: !subscribe, Bulk: bulk})
 	if err != nil {
 		return err
 	}
@@ -50,30 +42,24 @@ func postImage(a *Account, w http.ResponseWriter, r *http.Request) error {
 
 func getImages(a *Account, w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	history, err := yes(r, "history", false)
+	history := flag(r.URL.Query(), "history", false)
+	since, err := queryTime(r.URL.Query(), "analyzed_since")
 	if err != nil {
 		return err
 	}
-	since, err := queryTime(r.URL.Query(), "analyzed_since")
+	limit, err := queryInt(q, "limit", 0)
 	if err != nil {
 		return err
 	}
 	f := wire.ImageFilter{
 		FullTag: q.Get("full_tag"), ImageID: q.Get("image_id"), Status: q.Get("analysis_status"),
-		Record: q.Get("image_status"), History: history, AnalyzedSince: since,
+		Record: q.Get("image_status"), History: history, AnalyzedSince: since, Limit: limit,
 	}
-	if f.FullTag != "" || f.ImageID != "" || f.History || f.Record == wire.Deleting {
-		list, err := a.Images(r.Context(), f)
-		return give(w, wire.ImageList{Items: list}, err)
-	}
-	return rawList(w, `{"items":[`, func(add func([]byte) error) (string, error) { return "]}\n", a.eachRecord(r.Context(), f, add) })
+	return rawList(asJSON(w), `{"items":[`, func(add func([]byte) error) (string, error) { return "]}\n", a.eachRecord(r.Context(), f, add) })
 }
 
 func deleteImages(a *Account, w http.ResponseWriter, r *http.Request) error {
-	force, err := yes(r, "force", false)
-	if err != nil {
-		return err
-	}
+	force := flag(r.URL.Query(), "force", false)
 	var digests []string
 	for _, d := range strings.Split(r.URL.Query().Get("image_digests"), ",") {
 		if d = strings.TrimSpace(d); d != "" {
@@ -90,10 +76,7 @@ func getImage(a *Account, w http.ResponseWriter, r *http.Request) error {
 }
 
 func deleteImage(a *Account, w http.ResponseWriter, r *http.Request) error {
-	force, err := yes(r, "force", false)
-	if err != nil {
-		return err
-	}
+	force := flag(r.URL.Query(), "force", false)
 	list, err := a.DeleteImages(r.Context(), []string{r.PathValue("image_digest")}, force)
 	if err != nil {
 		return err
@@ -110,39 +93,31 @@ func getVulnerabilityTypes(a *Account, w http.ResponseWriter, r *http.Request) e
 }
 
 func getVulnerabilities(a *Account, w http.ResponseWriter, r *http.Request) error {
-	f, err := vulnerabilityFilter(r)
-	if err != nil {
-		return err
-	}
-	v, err := a.Vulnerabilities(r.Context(), r.PathValue("image_digest"), f)
-	return give(w, v, err)
+	f := vulnerabilityFilter(r)
+	return a.answerReport(w, r, "application/json", f.Base, 0, jsonOf(func() (wire.Vulnerabilities, error) {
+		return a.Vulnerabilities(r.Context(), r.PathValue("image_digest"), f)
+	}))
 }
 
-func vulnerabilityFilter(r *http.Request) (wire.VulnerabilityFilter, error) {
-	f, err := flags(r, "include_vuln_description", "force_refresh")
-	if err != nil {
-		return wire.VulnerabilityFilter{}, err
-	}
-	vendor, err := yes(r, "vendor_only", true)
+func vulnerabilityFilter(r *http.Request) wire.VulnerabilityFilter {
+	q := r.URL.Query()
 	return wire.VulnerabilityFilter{
-		Type: r.PathValue("vuln_type"), VendorOnly: vendor,
-		Descriptions: f["include_vuln_description"], Refresh: f["force_refresh"], Base: r.URL.Query().Get("base_digest"),
-	}, err
+		Type: r.PathValue("vuln_type"), VendorOnly: flag(q, "vendor_only", true),
+		Descriptions: flag(q, "include_vuln_description", false), Refresh: flag(q, "force_refresh", false), Base: q.Get("base_digest"),
+	}
 }
 
 func getCheck(a *Account, w http.ResponseWriter, r *http.Request) error {
-	f, err := flags(r, "history", "interactive")
-	if err != nil {
-		return err
-	}
-	detail, err := yes(r, "detail", true)
-	if err != nil {
-		return err
-	}
 	q := r.URL.Query()
-	c, err := a.Check(r.Context(), r.PathValue("image_digest"), wire.CheckRequest{
-		Tag: q.Get("tag"), PolicyID: q.Get("policy_id"), Detail: detail, History: f["history"], Interactive: f["interactive"],
-		Base: q.Get("base_digest"),
-	})
-	return give(w, c, err)
+	check := wire.CheckRequest{
+		Tag: q.Get("tag"), PolicyID: q.Get("policy_id"), Base: q.Get("base_digest"),
+		Detail: flag(q, "detail", true), History: flag(q, "history", false), Interactive: flag(q, "interactive", false),
+	}
+	var verdicts int64
+	if check.History {
+		verdicts = historyRoom
+	}
+	return a.answerReport(w, r, "application/json", check.Base, verdicts, jsonOf(func() (wire.Check, error) {
+		return a.Check(r.Context(), r.PathValue("image_digest"), check)
+	}))
 }

@@ -32,9 +32,6 @@ var importsOps = map[string]operation{
 	"list_import_secret_searches":  getParts("secret-searches"),
 }
 
-// importsPending are those that are yet to be built.
-var importsPending []string
-
 func postOperation(a *Account, w http.ResponseWriter, r *http.Request) error {
 	var nothing any
 	if err := readJSON(r, &nothing); err != nil {

@@ -17,9 +17,6 @@ var queryOps = map[string]operation{
 	"query_vulnerabilities":         queryVulnerabilities,
 }
 
-// queryPending are those that are yet to be built.
-var queryPending = []string{}
-
 func queryByPackage(a *Account, w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	page, err := pageOf(q)
@@ -27,7 +24,7 @@ func queryByPackage(a *Account, w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	f := wire.PackageFilter{Name: q.Get("name"), Type: q.Get("package_type"), Version: q.Get("version"), PageRequest: page}
-	return giveHolders(w, "packages", func(add func([]byte, []wire.PackageReference) error) (wire.Page, error) {
+	return giveHolders(w, "packages", func(add eachHolder[wire.PackageReference]) (wire.Page, error) {
 		return a.eachWithPackage(r.Context(), f, add)
 	})
 }
@@ -42,23 +39,36 @@ func queryByVulnerability(a *Account, w http.ResponseWriter, r *http.Request) er
 		ID: q.Get("vulnerability_id"), Namespace: q.Get("namespace"), Package: q.Get("affected_package"),
 		Severity: q.Get("severity"), VendorOnly: flag(q, "vendor_only", true), PageRequest: page,
 	}
-	return giveHolders(w, "affected_packages", func(add func([]byte, []wire.VulnerablePackage) error) (wire.Page, error) {
+	return giveHolders(w, "affected_packages", func(add eachHolder[wire.VulnerablePackage]) (wire.Page, error) {
 		return a.eachWithVulnerability(r.Context(), f, add)
 	})
 }
 
+// tailRoom is how many bytes are kept of what was said of packages.
+const tailRoom = 16 << 20
+
 // giveHolders answers with images and their packages as they are found. The head of
 // the page comes last: only then is it known.
-func giveHolders[P any](w http.ResponseWriter, name string, each func(add func(reference []byte, packages []P) error) (wire.Page, error)) error {
-	return rawList(w, `{"images":[`, func(add func([]byte) error) (string, error) {
+func giveHolders[P any](w http.ResponseWriter, name string, each func(add eachHolder[P]) (wire.Page, error)) error {
+	return rawList(asJSON(w), `{"images":[`, func(add func([]byte) error) (string, error) {
 		var one []byte
-		head, err := each(func(reference []byte, packages []P) error {
-			list, err := json.Marshal(packages)
-			if err != nil {
-				return err
+		tails, size := map[int][]byte{}, 0 // what is said of packages that are the same, and how long it is
+		head, err := each(func(reference []byte, same int, packages func() []P) error {
+			tail, ok := tails[same]
+			if !ok {
+				list, err := json.Marshal(packages())
+				if err != nil {
+					return err
+				}
+				tail = []byte(`,"` + name + `":` + string(list) + `}`)
+				if size += len(tail); size > tailRoom {
+					clear(tails)
+					size = len(tail)
+				}
+				tails[same] = tail
 			}
-			one = append(append(append(one[:0], `{"image":`...), reference...), `,"`+name+`":`...)
-			return add(append(append(one, list...), '}'))
+			one = append(append(append(one[:0], `{"image":`...), reference...), tail...)
+			return add(one)
 		})
 		if err != nil {
 			return "", err

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/tidepole/tidepole/formats/wire"
 )
@@ -18,9 +19,6 @@ var registriesOps = map[string]operation{
 	"add_repository":  addRepository,
 }
 
-// registriesPending are those that are yet to be built.
-var registriesPending = []string{}
-
 func listRegistries(a *Account, w http.ResponseWriter, r *http.Request) error {
 	list, err := a.Registries(r.Context())
 	return give(w, list, err)
@@ -33,7 +31,7 @@ func giveRegistry(w http.ResponseWriter, r wire.Registry, err error) error {
 
 // flag is a truth value of a query that the description has checked.
 func flag(q url.Values, name string, without bool) bool {
-	b, err := strconv.ParseBool(q.Get(name))
+	b, err := strconv.ParseBool(strings.ToLower(q.Get(name)))
 	if err != nil {
 		return without
 	}

@@ -30,14 +30,8 @@ var reportsOps = map[string]operation{
 	"get_image_cyclonedx_xml":  vexIn("cyclonedx-xml"),
 }
 
-// reportsPending are those that are yet to be built.
-var reportsPending = []string{}
-
 func getPolicies(a *Account, w http.ResponseWriter, r *http.Request) error {
-	detail, err := yes(r, "detail", false)
-	if err != nil {
-		return err
-	}
+	detail := flag(r.URL.Query(), "detail", false)
 	list, err := a.Policies(r.Context(), detail)
 	return give(w, list, err)
 }
@@ -69,10 +63,7 @@ func policyIn(data []byte) (policy.Policy, error) {
 }
 
 func getPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
-	detail, err := yes(r, "detail", true)
-	if err != nil {
-		return err
-	}
+	detail := flag(r.URL.Query(), "detail", true)
 	p, err := a.Policy(r.Context(), r.PathValue("policy_id"))
 	if !detail {
 		p.Policy = nil
@@ -91,18 +82,15 @@ func putPolicy(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if u.ID != "" && u.ID != id {
 		return fault.New(fault.Invalid, "update policy %.100q: the record is of policy %.100q", id, u.ID)
 	}
-	active, err := yes(r, "active", u.Active)
-	if err != nil {
-		return err
-	}
+	active := flag(r.URL.Query(), "active", u.Active)
 	var record wire.PolicyRecord
-	if u.Policy != nil {
-		record, err = a.UpdatePolicy(r.Context(), id, *u.Policy)
-	} else {
-		record, err = a.Policy(r.Context(), id)
-	}
-	if err == nil && active {
+	switch {
+	case u.Policy != nil:
+		record, err = a.updatePolicy(r.Context(), id, *u.Policy, active)
+	case active:
 		record, err = a.ActivatePolicy(r.Context(), id)
+	default:
+		record, err = a.Policy(r.Context(), id)
 	}
 	return give(w, record, err)
 }

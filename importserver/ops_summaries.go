@@ -36,25 +36,9 @@ func summarizeTags(a *Account, w http.ResponseWriter, r *http.Request) error {
 		}
 		f.Descending = append(f.Descending, down)
 	}
-	var rows []byte // a client that reads slowly does not hold the store
-	var ends []int
-	total, err := a.eachTag(r.Context(), f, func(summary []byte) error {
-		rows = append(rows, summary...)
-		ends = append(ends, len(rows))
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return rawList(w, `{"items":[`, func(add func([]byte) error) (string, error) {
-		from := 0
-		for _, to := range ends {
-			if err := add(rows[from:to]); err != nil {
-				return "", err
-			}
-			from = to
-		}
-		return fmt.Sprintf("],\"total_rows\":%d}\n", total), nil
+	return rawList(asJSON(w), `{"items":[`, func(add func([]byte) error) (string, error) {
+		total, err := a.eachTagSummary(r.Context(), f, add)
+		return fmt.Sprintf("],\"total_rows\":%d}\n", total), err
 	})
 }
 

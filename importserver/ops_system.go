@@ -10,6 +10,7 @@ import (
 var systemOps = map[string]operation{
 	"ping":                          getRoot,
 	"health_check":                  getHealth,
+	"get_readiness":                 getReady,
 	"get_status":                    getStatus,
 	"get_service_detail":            getSystem,
 	"get_system_feeds":              getFeeds,
@@ -30,10 +31,8 @@ var systemOps = map[string]operation{
 	"get_services_by_name":          listServices,
 	"get_services_by_name_and_host": listServices,
 	"delete_service":                deleteService,
+	"list_workers":                  listWorkers,
 }
-
-// systemPending are those that are yet to be built.
-var systemPending = []string{}
 
 func getRoot(_ *Account, w http.ResponseWriter, _ *http.Request) error {
 	return give(w, "v2", nil)
@@ -79,4 +78,18 @@ func postDatabase(a *Account, w http.ResponseWriter, r *http.Request) error {
 func updateDatabase(a *Account, w http.ResponseWriter, r *http.Request) error {
 	d, err := a.UpdateDatabase(r.Context())
 	return give(w, d, err)
+}
+
+// getMetrics shows what there is of all accounts together to users of the admin account.
+func getMetrics(a *Account, w http.ResponseWriter, r *http.Request) error {
+	who, err := a.server.signIn(r)
+	if err != nil {
+		return err
+	}
+	signed(r, who)
+	if err := who.may(openapi.System); err != nil {
+		return err
+	}
+	a.server.metrics.handler().ServeHTTP(w, r)
+	return nil
 }

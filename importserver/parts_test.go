@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -183,6 +184,28 @@ func TestDockerfileThatIsAnObjectIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", file, code, body)
 		}
 	}
+}
+
+func TestBytesOfOpenImportsAreBounded(t *testing.T) {
+	o := options(t.TempDir())
+	o.MaxOpen = 5000
+	r := start(t, &engine{}, o)
+	var one, two wire.Operation
+	r.call("POST", wire.RouteOperations, "{}", &one)
+	r.call("POST", wire.RouteOperations, "{}", &two)
+	part := func(op wire.Operation) string { return wire.Path(wire.RoutePart, op.UUID, "packages") }
+	body := func(n int) string { return `{"x":"` + strings.Repeat(strconv.Itoa(n), 2000) + `"}` }
+	r.call("POST", part(one), body(1), nil)
+	r.call("POST", part(two), body(2), nil)
+	r.call("POST", part(two), body(2), nil) // the same again
+	if e := r.refused("POST", part(two), body(3), nil); e.Code != 400 || e.Type != "too_large" || e.Detail["hint"] == nil || !strings.Contains(e.Message, "no more than 5000") {
+		t.Errorf("too much: %+v", e)
+	}
+	if _, text := r.request("GET", part(two), nil, nil); strings.Count(text, "digest") != 1 {
+		t.Errorf("what was refused was noted: %s", text)
+	}
+	r.call("DELETE", wire.Path(wire.RouteOperation, one.UUID), "", nil)
+	r.call("POST", part(two), body(3), nil)
 }
 
 func TestOpenImportsAreBounded(t *testing.T) {

@@ -15,8 +15,15 @@ type principal struct {
 	since  time.Time // when that was made
 	system bool      // he belongs to the admin account
 	role   string    // in the account acted for: openapi.Read, Write or Admin
-	via    string    // password, api-key, token
+	via    string    // byPassword, byKey or byToken
 }
+
+// Ways to sign in, in words.
+const (
+	byPassword = "a password"
+	byKey      = "an API key"
+	byToken    = "a token"
+)
 
 // ranks order the roles: each includes those below it.
 var ranks = map[string]int{openapi.Read: 1, openapi.Write: 2, openapi.Admin: 3}
@@ -34,6 +41,16 @@ func (a *Account) may(permission string) error {
 			WithHint("it takes the role %s, which the account's administrator can give", roleNames[permission])
 	}
 	return nil
+}
+
+// inPerson refuses who did not sign in with a password. What is lent for a time, an API
+// key or a token, must not make what lasts longer.
+func (a *Account) inPerson() error {
+	if a.by == nil || a.by.via == byPassword {
+		return nil
+	}
+	return fault.New(fault.Forbidden, "%s may do that with a password only, not with %s", a.by.user, a.by.via).
+		WithHint("sign in with the user's name and password: API keys and tokens can make no users, passwords, API keys or roles")
 }
 
 // system tells whether whoever acts may do so for all accounts.

@@ -65,7 +65,8 @@ func (s *Server) analyze(ctx context.Context, l *queue.Lease, progress func(stri
 	return nil
 }
 
-// assess draws the conclusions from the evidence that is stored for an image.
+// assess draws the conclusions from the evidence that is stored for an image. What
+// rests on the evidence alone is read once: a new database changes nothing in it.
 func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(string)) error {
 	i, err := s.store.View().ImageByID(ctx, l.Image.ID)
 	if err != nil {
@@ -75,10 +76,17 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 	if err != nil {
 		return err
 	}
-	progress("read evidence")
-	facts, packages, err := readEvidence(b)
+	read, err := s.isRead(ctx, i)
 	if err != nil {
 		return err
+	}
+	var facts store.Facts
+	var packages []store.Package
+	if !read {
+		progress("read")
+		if facts, packages, err = readEvidence(b); err != nil {
+			return err
+		}
 	}
 	progress("match")
 	matches, err := s.functions.Match(ctx, b)
@@ -91,34 +99,44 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 		return err
 	}
 	return l.Finish(ctx, func(tx *store.Tx) error {
-		ids, err := tx.SetPackages(ctx, i.ID, packages)
-		if err != nil {
-			return err
-		}
-		err = tx.SetReport(ctx, i.ID, store.Report{Evidence: i.Evidence, Matches: matches, CreatedAt: s.now()}, ids)
-		if err != nil {
-			return err
-		}
-		for _, v := range verdicts {
-			if err := tx.PutEvaluation(ctx, v); err != nil {
+		if !read {
+			if err := s.keepRead(ctx, tx, i, b, facts, packages); err != nil {
 				return err
 			}
 		}
-		if err := s.keepLayers(ctx, tx, i, b); err != nil {
-			return err
-		}
-		if err := s.noteAssessed(ctx, tx, i, verdicts, matches); err != nil {
-			return err
-		}
-		at := s.now()
-		if i.Status == wire.Analyzed && !i.AnalyzedAt.IsZero() { // matched again, not analysed again
-			at = i.AnalyzedAt
-		}
-		return tx.MarkAnalyzed(ctx, i.ID, at, facts)
+		return s.conclude(ctx, tx, l, conclusion{i, matches, verdicts})
 	})
 }
 
-// verdicts judges an image by its account's active policy, under every tag it has.
+// isRead tells whether an image's rows hold what its evidence says.
+func (s *Server) isRead(ctx context.Context, i store.Image) (bool, error) {
+	if i.Status != wire.Analyzed {
+		return false, nil
+	}
+	evidence, err := s.store.View().ReportedOn(ctx, i.ID)
+	return err == nil && evidence == i.Evidence, ignoreNone(err)
+}
+
+// keepRead writes into an image's rows what its evidence says.
+func (s *Server) keepRead(ctx context.Context, tx *store.Tx, i store.Image, b *bundle.Bundle, facts store.Facts, packages []store.Package) error {
+	if err := tx.SetPackages(ctx, i.ID, packages); err != nil {
+		return err
+	}
+	if err := s.keepLayers(ctx, tx, i, b); err != nil {
+		return err
+	}
+	at := s.now()
+	if i.Status == wire.Analyzed && !i.AnalyzedAt.IsZero() { // matched again, not analysed again
+		at = i.AnalyzedAt
+	}
+	return tx.MarkAnalyzed(ctx, i.ID, at, facts)
+}
+
+// maxJudged is under how many of an image's tags it is judged before anybody asks.
+const maxJudged = 100
+
+// verdicts judges an image by its account's active policy, under the newest of the
+// tags it has.
 func (s *Server) verdicts(ctx context.Context, i store.Image, b *bundle.Bundle, m report.Matches) ([]store.Evaluation, error) {
 	p, err := s.store.View().ActivePolicy(ctx, i.Account)
 	if errors.Is(err, store.ErrNone) {
@@ -132,7 +150,7 @@ func (s *Server) verdicts(ctx context.Context, i store.Image, b *bundle.Bundle, 
 		return nil, err
 	}
 	var all []store.Evaluation
-	for _, t := range tags {
+	for _, t := range tags[:min(len(tags), maxJudged)] {
 		if t.Tag == "" {
 			continue
 		}
@@ -161,18 +179,18 @@ func (s *Server) judge(ctx context.Context, i store.Image, b *bundle.Bundle, m r
 // readEvidence reads what an image's rows hold. Evidence that cannot be read is
 // fault.Invalid; that it cannot be got at just now stays what it is.
 func readEvidence(b *bundle.Bundle) (store.Facts, []store.Package, error) {
-	f, err := b.Facts()
-	if err != nil {
-		return store.Facts{}, nil, unreadable(err)
+	if _, ok := b.Part(bundle.Packages); !ok {
+		return store.Facts{}, nil, fault.New(fault.Invalid, "the evidence lacks %s", bundle.Packages)
 	}
-	packages, err := readPackages(b)
+	var packages distinct
+	f, err := b.FactsAnd(packages.add)
 	if err != nil {
 		return store.Facts{}, nil, unreadable(err)
 	}
 	return store.Facts{
 		Arch: f.Arch, Distro: f.Distro, DistroVersion: f.DistroVersion, DockerfileMode: f.DockerfileMode,
 		Size: f.Size, Layers: len(f.Layers), Gaps: f.Gaps, NoFiles: f.Files == 0,
-	}, packages, nil
+	}, packages.all, nil
 }
 
 func unreadable(err error) error {
@@ -183,32 +201,26 @@ func unreadable(err error) error {
 		WithHint("if the evidence came from another tool, check that it is syft's JSON; if tidepole made it, add the image with --force")
 }
 
-// readPackages are the distinct packages of a bundle's syft document.
-func readPackages(b *bundle.Bundle) ([]store.Package, error) {
-	p, ok := b.Part(bundle.Packages)
-	if !ok {
-		return nil, fault.New(fault.Invalid, "the evidence lacks %s", bundle.Packages)
-	}
-	r, err := p.Open()
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	seen := map[store.Package]bool{}
-	var all []store.Package
-	_, err = bundle.ReadDocument(r, bundle.Visitor{Package: func(p bundle.Package) error {
-		row := store.Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL}
-		if seen[row] {
-			return nil
-		}
-		if len(all) == maxPackages {
-			return fault.New(fault.TooLarge, "the image has more than %d packages", maxPackages)
-		}
-		seen[row] = true
-		all = append(all, row)
+// distinct are the packages of an image as rows have them, each once.
+type distinct struct {
+	all  []store.Package
+	seen map[store.Package]bool
+}
+
+func (d *distinct) add(p bundle.Package) error {
+	row := store.Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL}
+	if d.seen[row] {
 		return nil
-	}})
-	return all, err
+	}
+	if len(d.all) == maxPackages {
+		return fault.New(fault.TooLarge, "the image has more than %d packages", maxPackages)
+	}
+	if d.seen == nil {
+		d.seen = map[store.Package]bool{}
+	}
+	d.seen[row] = true
+	d.all = append(d.all, row)
+	return nil
 }
 
 // statuses are those that an image can have.

@@ -3,7 +3,6 @@ package importserver
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,21 +19,13 @@ const (
 	maxPageLimit = 1_000_000 // rows of a page; no limit at all is everything, too
 )
 
-// ImagesByPackage are the account's images that have a package.
-func (a *Account) ImagesByPackage(ctx context.Context, f wire.PackageFilter) (answer wire.ImagesByPackage, err error) {
-	answer.Images = []wire.ImageWithPackages{}
-	answer.Page, err = a.eachWithPackage(ctx, f, func(reference []byte, packages []wire.PackageReference) error {
-		one := wire.ImageWithPackages{Packages: packages}
-		err := json.Unmarshal(reference, &one.Image)
-		answer.Images = append(answer.Images, one)
-		return err
-	})
-	return answer, err
-}
+// eachHolder is told of an image, as it was rendered, and of its packages, which are
+// the same where the number is.
+type eachHolder[P any] func(reference []byte, same int, packages func() []P) error
 
 // eachWithPackage visits the account's images that have a package, each as it was
 // rendered, and gives the head of the page.
-func (a *Account) eachWithPackage(ctx context.Context, f wire.PackageFilter, visit func(reference []byte, packages []wire.PackageReference) error) (wire.Page, error) {
+func (a *Account) eachWithPackage(ctx context.Context, f wire.PackageFilter, visit eachHolder[wire.PackageReference]) (wire.Page, error) {
 	if f.Name == "" {
 		return wire.Page{}, fault.New(fault.Invalid, "query images by package: no package is named")
 	}
@@ -48,30 +39,16 @@ func (a *Account) eachWithPackage(ctx context.Context, f wire.PackageFilter, vis
 	}
 	p := pager{PageRequest: f.PageRequest}
 	err = a.server.store.View().ByPackage(ctx, a.name, q, s, p.each(func(h store.Holder) error {
-		var all []wire.PackageReference
-		for _, held := range h.Packages {
-			all = with(all, shownPackage(held.Package))
-		}
-		return visit(h.Reference, all)
+		return visit(h.Reference, h.Same, func() []wire.PackageReference {
+			return eachOnce(h.Packages, func(held store.Held) wire.PackageReference { return shownPackage(held.Package) })
+		})
 	}))
 	return p.head(), err
 }
 
-// ImagesByVulnerability are the account's images in which a vulnerability was found.
-func (a *Account) ImagesByVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter) (answer wire.ImagesByVulnerability, err error) {
-	answer.Images = []wire.VulnerableImage{}
-	answer.Page, err = a.eachWithVulnerability(ctx, f, func(reference []byte, packages []wire.VulnerablePackage) error {
-		one := wire.VulnerableImage{Packages: packages}
-		err := json.Unmarshal(reference, &one.Image)
-		answer.Images = append(answer.Images, one)
-		return err
-	})
-	return answer, err
-}
-
 // eachWithVulnerability visits the account's images in which a vulnerability was
 // found, each as it was rendered, and gives the head of the page.
-func (a *Account) eachWithVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter, visit func(reference []byte, packages []wire.VulnerablePackage) error) (wire.Page, error) {
+func (a *Account) eachWithVulnerability(ctx context.Context, f wire.ByVulnerabilityFilter, visit eachHolder[wire.VulnerablePackage]) (wire.Page, error) {
 	if f.ID == "" {
 		return wire.Page{}, fault.New(fault.Invalid, "query images by vulnerability: no vulnerability is named")
 	}
@@ -95,20 +72,21 @@ func (a *Account) eachWithVulnerability(ctx context.Context, f wire.ByVulnerabil
 	}
 	p := pager{PageRequest: f.PageRequest}
 	err = view.ByVulnerability(ctx, a.name, q, s, p.each(func(h store.Holder) error {
-		var all []wire.VulnerablePackage
-		for _, held := range h.Packages {
-			k, r := records[held.Vulnerability], shownPackage(held.Package)
-			all = with(all, wire.VulnerablePackage{
-				Name: r.Name, Version: r.Version, Type: r.Type, Namespace: k.Namespace, Severity: severityOf(k), VulnerabilityID: k.ID,
+		return visit(h.Reference, h.Same, func() []wire.VulnerablePackage {
+			return eachOnce(h.Packages, func(held store.Held) wire.VulnerablePackage {
+				k, r := records[held.Vulnerability], shownPackage(held.Package)
+				return wire.VulnerablePackage{
+					Name: r.Name, Version: r.Version, Type: r.Type, Namespace: k.Namespace, Severity: severityOf(k), VulnerabilityID: k.ID,
+				}
 			})
-		}
-		return visit(h.Reference, all)
+		})
 	}))
 	return p.head(), err
 }
 
-// KnownVulnerabilities are records of vulnerabilities that were found in the
-// account's images, and where: what nobody of the account has, it is told nothing of.
+// KnownVulnerabilities are records of vulnerabilities that were found in the account's
+// images, with the packages that have them, and those of the vulnerability database,
+// with the packages that they are about: what other accounts have makes no difference.
 func (a *Account) KnownVulnerabilities(ctx context.Context, f wire.KnownFilter) (wire.KnownVulnerabilities, error) {
 	if len(f.IDs) == 0 || len(f.IDs) > maxQueried {
 		return wire.KnownVulnerabilities{}, fault.New(fault.Invalid, "query vulnerabilities: name 1 to %d, not %d", maxQueried, len(f.IDs))
@@ -126,9 +104,15 @@ func (a *Account) KnownVulnerabilities(ctx context.Context, f wire.KnownFilter) 
 		return len(f.Namespaces) > 0 && !slices.ContainsFunc(f.Namespaces, func(n string) bool { return wire.InNamespace(k.Namespace, n) })
 	})
 	all, err := a.records(ctx, view, known, f)
+	if err == nil {
+		all, err = a.addUnfound(ctx, all, f)
+	}
 	if err != nil {
 		return wire.KnownVulnerabilities{}, err
 	}
+	slices.SortStableFunc(all, func(a, b wire.KnownVulnerability) int {
+		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Namespace, b.Namespace))
+	})
 	all = all[min(s.Offset, len(all)):]
 	if s.Limit > 0 {
 		all = all[:min(s.Limit, len(all))]
@@ -144,7 +128,7 @@ func (a *Account) records(ctx context.Context, view *store.Tx, known []store.Kno
 	for i, k := range known {
 		numbers[i] = k.Number
 	}
-	affected, err := view.Affected(ctx, a.name, numbers)
+	affected, err := view.Affected(ctx, a.name, store.AffectedQuery{Vulnerabilities: numbers, Package: f.Package, Version: f.PackageVersion})
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +136,6 @@ func (a *Account) records(ctx context.Context, view *store.Tx, known []store.Kno
 	seen := map[[5]string]bool{}
 	for _, k := range known {
 		for _, p := range affected[k.Number] {
-			if f.Package != "" && p.Name != f.Package || f.PackageVersion != "" && p.Version != f.PackageVersion {
-				continue
-			}
 			key := [2]string{k.ID, k.Namespace}
 			n, ok := at[key]
 			if !ok {
@@ -169,19 +150,65 @@ func (a *Account) records(ctx context.Context, view *store.Tx, known []store.Kno
 			}
 		}
 	}
-	slices.SortStableFunc(all, func(a, b wire.KnownVulnerability) int {
-		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Namespace, b.Namespace))
-	})
 	return all, nil
 }
 
-// with is a list with one more, unless that is there already: what differs in its
-// purl only is the same here.
-func with[T comparable](list []T, one T) []T {
-	if slices.Contains(list, one) {
-		return list
+// addUnfound adds what the vulnerability database says of the vulnerabilities that are
+// asked for, where none of the account's images has told of that record.
+func (a *Account) addUnfound(ctx context.Context, all []wire.KnownVulnerability, f wire.KnownFilter) ([]wire.KnownVulnerability, error) {
+	s := a.server
+	if s.functions.Lookup == nil {
+		return all, nil
 	}
-	return append(list, one)
+	leave, err := a.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	records, err := s.functions.Lookup(ctx, spellings(f.IDs))
+	if err != nil {
+		return nil, err
+	}
+	found, at := len(all), map[[2]string]int{}
+	for n, k := range all {
+		at[[2]string{k.ID, k.Namespace}] = n
+	}
+	seen := map[[4]string]bool{}
+	for _, v := range records {
+		p := v.Package
+		if len(f.Namespaces) > 0 && !slices.ContainsFunc(f.Namespaces, func(n string) bool { return wire.InNamespace(v.Namespace, n) }) ||
+			f.Package != "" && p.Name != f.Package || f.PackageVersion != "" && p.Version != f.PackageVersion {
+			continue
+		}
+		key := [2]string{v.ID, v.Namespace}
+		n, ok := at[key]
+		if !ok {
+			n = len(all)
+			at[key], all = n, append(all, wire.KnownVulnerabilityOf(v))
+		}
+		if same := [4]string{v.ID, v.Namespace, p.Name, p.Version}; n < found || seen[same] {
+			continue
+		} else {
+			seen[same] = true
+		}
+		r, left := shownPackage(store.Package{Type: p.Type, Name: p.Name, Version: p.Version}), wire.WillNotFix(v)
+		r.WillNotFix = &left
+		all[n].Packages = append(all[n].Packages, r)
+	}
+	return all, nil
+}
+
+// eachOnce is a list as it is shown, without what is shown already: what differs in
+// its purl only is the same there.
+func eachOnce[F any, T comparable](list []F, shown func(F) T) []T {
+	all, seen := make([]T, 0, len(list)), make(map[T]bool, len(list))
+	for _, f := range list {
+		if one := shown(f); !seen[one] {
+			seen[one] = true
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 func severityOf(k store.Known) string { return cmp.Or(k.Severity, "Unknown") }
@@ -203,13 +230,14 @@ func slice(p *wire.PageRequest) (store.Slice, error) {
 	set(&p.Page, 1)
 	switch {
 	case p.Page < 1 || p.Page > maxPage:
-		return store.Slice{}, fault.New(fault.Invalid, "there is no page %d", p.Page)
-	case p.Limit < 0 || p.Limit > maxPageLimit:
-		return store.Slice{}, fault.New(fault.Invalid, "a page cannot have %d rows", p.Limit)
+		return store.Slice{}, noPage("list", p.Page)
+	case p.Limit < 0:
+		return store.Slice{}, noLimit("list", p.Limit, maxPageLimit)
 	case p.Limit == 0:
 		p.Page = 1 // everything is on it
 		return store.Slice{}, nil
 	}
+	p.Limit = min(p.Limit, maxPageLimit)
 	return store.Slice{Offset: (p.Page - 1) * p.Limit, Limit: p.Limit + 1}, nil
 }
 

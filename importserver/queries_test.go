@@ -68,10 +68,8 @@ func TestImagesByPackage(t *testing.T) {
 			t.Errorf("%s: the page is %+v", query, got.Page)
 		}
 	}
-	got, err := r.ImagesByPackage(t.Context(), wire.PackageFilter{Name: "openssl"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	var got wire.ImagesByPackage
+	r.call("GET", "/v2/query/images/by-package?name=openssl", "", &got)
 	one := got.Images[0]
 	if diff := cmp.Diff([]wire.PackageReference{{Name: "openssl", Version: "3.0.1-1", Type: "dpkg"}}, one.Packages); diff != "" {
 		t.Error(diff)
@@ -80,9 +78,9 @@ func TestImagesByPackage(t *testing.T) {
 		one.Image.Tags[0].Registry != "a.example" || one.Image.Tags[0].Repository != "one" || one.Image.Tags[0].Tag != "1" {
 		t.Errorf("the image is named as %+v", one.Image)
 	}
-	other, err := r.server.Account("other").ImagesByPackage(t.Context(), wire.PackageFilter{Name: "openssl"})
-	if err != nil || len(other.Images) != 0 {
-		t.Errorf("another account is told of %+v, %v", other.Images, err)
+	r.population("other")
+	if resp, text := r.request("GET", "/v2/query/images/by-package?name=openssl", nil, basic("user-other", userPassword)); resp.StatusCode != 200 || !strings.Contains(text, `"images":[]`) {
+		t.Errorf("another account is told: %d %s", resp.StatusCode, text)
 	}
 }
 
@@ -115,9 +113,9 @@ func TestImagesByVulnerability(t *testing.T) {
 			}
 		}
 	}
-	other, err := r.server.Account("other").ImagesByVulnerability(t.Context(), wire.ByVulnerabilityFilter{ID: "CVE-1 by d"})
-	if err != nil || len(other.Images) != 0 {
-		t.Errorf("another account is told of %+v, %v", other.Images, err)
+	r.population("other")
+	if resp, text := r.request("GET", "/v2/query/images/by-vulnerability?vulnerability_id=CVE-1+by+d", nil, basic("user-other", userPassword)); resp.StatusCode != 200 || !strings.Contains(text, `"images":[]`) {
+		t.Errorf("another account is told: %d %s", resp.StatusCode, text)
 	}
 }
 
@@ -160,13 +158,67 @@ func TestKnownVulnerabilities(t *testing.T) {
 	}
 }
 
+// TestVulnerabilitiesThatNothingHas: the database is asked, too, and what an image told
+// of a record stands.
+func TestVulnerabilitiesThatNothingHas(t *testing.T) {
+	var asked []string
+	of := func(id, namespace, name, version string) report.Vulnerability {
+		return report.Vulnerability{
+			ID: id, Namespace: namespace, Severity: "Low", FixState: "wont-fix",
+			Package: report.Package{Type: "deb", Name: name, Version: version},
+		}
+	}
+	r := start(t, &engine{lookup: func(_ context.Context, names []string) ([]report.Vulnerability, error) {
+		asked = names
+		return []report.Vulnerability{
+			of("CVE-2", "debian:distro:debian:12", "zlib", "< 2 (deb)"), of("CVE-2", "debian:distro:debian:12", "zlib", "< 2 (deb)"),
+			of("CVE-2", "debian:distro:debian:12", "bash", "< 3 (deb)"), of("CVE-2", "debian:distro:debian:11", "zlib", "< 1 (deb)"),
+		}, nil
+	}}, options(t.TempDir()))
+	left := true
+	zlib, bash := wire.PackageReference{Name: "zlib", Version: "< 2 (deb)", Type: "dpkg", WillNotFix: &left}, wire.PackageReference{Name: "bash", Version: "< 3 (deb)", Type: "dpkg", WillNotFix: &left}
+	older := wire.PackageReference{Name: "zlib", Version: "< 1 (deb)", Type: "dpkg", WillNotFix: &left}
+	for name, test := range map[string]struct {
+		f    wire.KnownFilter
+		want [][]wire.PackageReference
+	}{
+		"all":            {wire.KnownFilter{}, [][]wire.PackageReference{{older}, {zlib, bash}}},
+		"of a namespace": {wire.KnownFilter{Namespaces: []string{"debian:12"}}, [][]wire.PackageReference{{zlib, bash}}},
+		"of a package":   {wire.KnownFilter{Package: "bash"}, [][]wire.PackageReference{{bash}}},
+		"of a version":   {wire.KnownFilter{PackageVersion: "< 1 (deb)"}, [][]wire.PackageReference{{older}}},
+		"a page":         {wire.KnownFilter{PageRequest: wire.PageRequest{Page: 2, Limit: 1}}, [][]wire.PackageReference{{zlib, bash}}},
+	} {
+		test.f.IDs = []string{"cve-2"}
+		got, err := r.KnownVulnerabilities(t.Context(), test.f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var packages [][]wire.PackageReference
+		for _, v := range got.Vulnerabilities {
+			packages = append(packages, v.Packages)
+		}
+		if diff := cmp.Diff(test.want, packages); diff != "" || got.Returned != len(test.want) {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if diff := cmp.Diff([]string{"CVE-2", "cve-2"}, asked); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestQueriesRefuse(t *testing.T) {
 	r := queried(t)
 	for _, path := range []string{"images/by-package?name=x", "images/by-vulnerability?vulnerability_id=x", "vulnerabilities?id=x"} {
-		for _, page := range []string{"page=x", "page=0", "page=-1", "page=1000001", "limit=-1", "limit=x", "limit=1.5", "limit=1000000000", "page=99999999999999999999"} {
+		for _, page := range []string{"page=x", "page=0", "page=-1", "page=1000001", "limit=-1", "limit=x", "limit=1.5", "page=99999999999999999999"} {
 			if e := r.refused("GET", "/v2/query/"+path+"&"+page, "", nil); e.Code != 400 {
 				t.Errorf("%s&%s: %d", path, page, e.Code)
 			}
+		}
+		for _, limit := range []string{"1000000000", "99999999999999999999999"} { // which are all that a page may have
+			r.call("GET", "/v2/query/"+path+"&limit="+limit, "", nil)
+		}
+		if e := r.refused("GET", "/v2/query/"+path+"&limit=-1", "", nil); !strings.Contains(fmt.Sprint(e.Detail["hint"]), "1000000") {
+			t.Errorf("%s: a limit below 0: %+v", path, e)
 		}
 		bare, _, _ := strings.Cut(path, "?")
 		if e := r.refused("GET", "/v2/query/"+bare, "", nil); e.Code != 400 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -13,38 +12,13 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/wire"
-	"github.com/tidepole/tidepole/importserver/secretbox"
 	"github.com/tidepole/tidepole/importserver/store"
 )
-
-// KeyFile is where a server keeps the key that the passwords of registries are
-// encrypted with, below its data directory.
-const KeyFile = "registry-key"
 
 const (
 	maxLogin      = 16 << 10 // bytes of a user, and of a password, which may be a key in JSON
 	maxRegistries = 1000     // of an account: all are looked through for every image that is added
 )
-
-// openSecrets opens the key of the registries' passwords. It is made where no
-// password needs it yet.
-func (s *Server) openSecrets(ctx context.Context) error {
-	name := filepath.Join(s.options.Dir, KeyFile)
-	box, err := secretbox.Open(name)
-	if errors.Is(err, secretbox.ErrNoKey) {
-		var needed bool
-		if needed, err = s.store.View().HasRegistries(ctx); err != nil {
-			return err
-		}
-		if needed {
-			return fault.New(fault.Unavailable, "open data directory: %s is missing, which the passwords of registries are encrypted with", name).
-				WithHint("put the file of a backup in its place")
-		}
-		box, err = secretbox.Create(name)
-	}
-	s.secrets = box
-	return err
-}
 
 // secretOf says what a registry's password belongs to.
 func secretOf(r store.Registry) string { return r.Account + "\x00" + r.Registry }
@@ -81,17 +55,25 @@ func noRegistry(name string) error {
 // which may end in "*" or stop anywhere before it.
 var registryPattern = regexp.MustCompile(`^(?:[a-zA-Z0-9](?:[a-zA-Z0-9_.-]*[a-zA-Z0-9])?|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?(?:\*|(?:/[a-zA-Z0-9._-]+)*/?\*?|/[a-zA-Z0-9._/-]*\*)$`)
 
-// canonicalRegistry gives Docker Hub its one name.
+// canonicalRegistry gives Docker Hub its one name, and ends no other in a slash.
 func canonicalRegistry(name string) string {
 	host, path, ok := strings.Cut(name, "/")
 	switch strings.ToLower(host) {
 	case "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com":
 		host = "docker.io"
 	}
-	if !ok {
+	if path = strings.TrimSuffix(path, "/"); !ok || path == "" {
 		return host
 	}
-	return host + "/" + strings.TrimSuffix(path, "/")
+	return host + "/" + path
+}
+
+// fits tells whether an image can be of a registry that is stored under a name: of hosts
+// that are not whole names, none is.
+func fits(name string) bool {
+	host, _, _ := strings.Cut(strings.TrimSuffix(name, "*"), "/")
+	r, err := reference.Parse(host + "/name:tag")
+	return err == nil && strings.EqualFold(r.Registry, host)
 }
 
 // AddRegistry stores a login. With validate, the registry is asked first whether
@@ -101,6 +83,10 @@ func (a *Account) AddRegistry(ctx context.Context, r wire.RegistryRequest, valid
 	if len(name) > reference.MaxLength || !registryPattern.MatchString(name) {
 		return wire.Registry{}, fault.New(fault.Invalid, "add registry: %.200q is not a registry", r.Registry).
 			WithHint("write it as host[:port], host[:port]/repository, or the beginning of one and *; without https://")
+	}
+	if !fits(name) {
+		return wire.Registry{}, fault.New(fault.Invalid, "add registry: no image is of %.200q: its host is no whole host's name", r.Registry).
+			WithHint("a password is sent to the one host that it was stored for, not to all that begin alike: name each, as host[:port] or host[:port]/*")
 	}
 	now := a.server.now()
 	row := store.Registry{Account: a.name, Registry: name, Name: name, Type: wire.RegistryDocker, Verify: true, CreatedAt: now}
@@ -166,8 +152,13 @@ func (a *Account) changedRegistry(row store.Registry, r wire.RegistryRequest) (s
 		row.Verify = *r.Verify
 	}
 	switch {
-	case row.Type != wire.RegistryDocker && row.Type != wire.RegistryECR:
-		return row, fault.New(fault.Invalid, "there is no registry type %.100q; have %s, %s", row.Type, wire.RegistryDocker, wire.RegistryECR)
+	case row.Type == wire.RegistryECR:
+		return row, fault.New(fault.Invalid, "store login for %s: this server cannot sign in to registries of type %s", row.Registry, row.Type).
+			WithHint("store it as %s, with the user AWS and what aws ecr get-login-password prints, which is good for 12 hours; or give the server Docker's credential helper ecr-login",
+				wire.RegistryDocker).
+			WithDetail("error_codes", []string{"REGISTRY_NOT_SUPPORTED"})
+	case row.Type != wire.RegistryDocker:
+		return row, fault.New(fault.Invalid, "there is no registry type %.100q; have %s", row.Type, wire.RegistryDocker)
 	case len(row.User) > maxLogin || len(row.Name) > reference.MaxLength || r.Password != nil && len(*r.Password) > maxLogin:
 		return row, fault.New(fault.Invalid, "the registry's name, user or password is too long")
 	case strings.ContainsAny(row.User, ":\r\n\x00"):
@@ -192,9 +183,6 @@ func (a *Account) validate(ctx context.Context, row store.Registry) error {
 	}
 	host, _, _ := strings.Cut(strings.TrimSuffix(row.Registry, "*"), "/")
 	switch {
-	case row.Type == wire.RegistryECR:
-		err = fault.New(fault.Unsupported, "registries of type %s cannot be asked yet", wire.RegistryECR).
-			WithHint("add it as %s with a password of its own", wire.RegistryDocker)
 	case a.server.functions.Ping == nil:
 		err = fault.New(fault.Unsupported, "this server cannot ask registries")
 	default:

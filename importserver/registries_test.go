@@ -121,10 +121,16 @@ func TestWhatIsNoRegistryIsRefused(t *testing.T) {
 			t.Errorf("%.100s: %d", body, e.Code)
 		}
 	}
-	for _, name := range []string{"host", "host:5000", "host*", "host/*", "docker.io/library/*", "gcr.io/project/repo", "[::1]:5000", "localhost:5000/te*"} {
+	for _, name := range []string{"host.example", "host:5000", "host.example*", "host.other/", "localhost/*", "docker.io/library/*", "gcr.io/project/repo", "[::1]:5000", "localhost:5000/te*"} {
 		r.call("POST", "/v2/registries?validate=false", fmt.Sprintf(postRegistry, name, "x"), nil)
 	}
-	if e := r.refused("POST", "/v2/registries", `{"registry":"1.dkr.ecr.eu.amazonaws.com","registry_type":"awsecr","registry_user":"awsauto"}`, nil); e.Code != http.StatusNotAcceptable {
+	for _, name := range []string{"reg*", "reg", "reg/team/*"} {
+		if e := r.refused("POST", "/v2/registries?validate=false", fmt.Sprintf(postRegistry, name, "x"), nil); e.Code != 400 || !strings.Contains(e.Message, "whole host") {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	r.call("GET", "/v2/registries/host.other", "", nil) // without its slash
+	if e := r.refused("POST", "/v2/registries", `{"registry":"1.dkr.ecr.eu.amazonaws.com","registry_type":"awsecr","registry_user":"iamauto"}`, nil); e.Code != 400 || e.Detail["hint"] == nil {
 		t.Errorf("a registry that cannot be asked: %d", e.Code)
 	}
 }

@@ -17,8 +17,11 @@ const (
 	// verdictLife is how long a verdict stands although nothing that it rests on
 	// has changed: rules look at the clock, too.
 	verdictLife = time.Hour
-	// maxVerdicts is how many verdicts the history of an image shows.
-	maxVerdicts = 100
+	// maxVerdicts is how many verdicts the history of an image shows, and historyBytes
+	// how long they may be together as they are kept.
+	maxVerdicts  = 100
+	historyBytes = 32 << 20
+	historyRoom  = 5 * historyBytes // about what they take in memory and in an answer
 )
 
 // vulnerabilityTypes are what the vulnerabilities of an image can be asked for.
@@ -53,9 +56,10 @@ func (a *Account) matched(ctx context.Context, digest string, f wire.Vulnerabili
 	return i, r, err
 }
 
-// rematch matches an image's packages anew, if nobody does so anyway meanwhile.
+// rematch matches an image's packages anew, if nobody does so anyway meanwhile. What was
+// matched with another database than the one that is wanted by then is not kept.
 func (s *Server) rematch(ctx context.Context, i store.Image) error {
-	leave, err := s.place(ctx)
+	leave, err := s.Account(i.Account).place(ctx)
 	if err != nil {
 		return err
 	}
@@ -64,21 +68,39 @@ func (s *Server) rematch(ctx context.Context, i store.Image) error {
 	if err != nil {
 		return err
 	}
-	m, err := s.functions.Match(ctx, b)
-	if err != nil {
-		return err
-	}
-	return s.store.InTx(ctx, func(tx *store.Tx) error {
-		now, err := tx.ImageByID(ctx, i.ID)
-		if err != nil || now.Status != wire.Analyzed || now.Evidence != i.Evidence {
-			return ignoreNone(err)
-		}
-		packages, err := tx.PackageIDs(ctx, i.ID)
+	for range 3 {
+		m, err := s.functions.Match(ctx, b)
 		if err != nil {
 			return err
 		}
-		return tx.SetReport(ctx, i.ID, store.Report{Evidence: i.Evidence, Matches: m, CreatedAt: s.now()}, packages)
+		want, err := s.keepMatches(ctx, i, m)
+		if err != nil || want == "" {
+			return err
+		}
+		if s.database(ctx).Digest == m.Database.Digest {
+			break // it would match with the same again
+		}
+	}
+	s.wakeFollower()
+	return fault.New(fault.Unavailable, "match image %s anew: this server does not have the newest vulnerability database yet", i.Digest).
+		WithHint("ask again in a moment: the server is about to take it in, and all images are matched with it then")
+}
+
+// keepMatches keeps what an image was matched to anew. Where another vulnerability
+// database is wanted by now, it does not, and tells which.
+func (s *Server) keepMatches(ctx context.Context, i store.Image, m report.Matches) (want string, err error) {
+	err = s.store.InTx(ctx, func(tx *store.Tx) error {
+		want = ""
+		now, err := tx.ImageByID(ctx, i.ID) // before the database is read: whoever matches with a newer one waits
+		if err != nil || now.Status != wire.Analyzed || now.Evidence != i.Evidence {
+			return ignoreNone(err)
+		}
+		if want, err = s.insteadOf(ctx, tx, m.Database); err != nil || want != "" {
+			return err
+		}
+		return tx.SetReport(ctx, i.ID, store.Report{Evidence: i.Evidence, Matches: m, CreatedAt: s.now()})
 	})
+	return want, err
 }
 
 func ignoreNone(err error) error {
@@ -119,12 +141,13 @@ func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest)
 	if err != nil {
 		return wire.Check{}, err
 	}
-	all, err := a.server.evaluate(ctx, i, p, tag.FullTag(), r.Interactive || !own) // a verdict under any other name is not kept
+	most := 1
+	if r.History {
+		most = maxVerdicts
+	}
+	all, err := a.server.evaluate(ctx, i, p, tag.FullTag(), r.Interactive || !own, most) // a verdict under any other name is not kept
 	if err != nil {
 		return wire.Check{}, err
-	}
-	if !r.History {
-		all = all[:1]
 	}
 	base, err := a.inheritFindings(ctx, i, p, tag.FullTag(), r.Base, all)
 	if err != nil {
@@ -132,11 +155,25 @@ func (a *Account) Check(ctx context.Context, digest string, r wire.CheckRequest)
 	}
 	c := wire.Check{PolicyID: p.Policy.ID, Digest: digest, Tag: tag.FullTag(), Evaluations: []wire.Evaluation{}}
 	for _, v := range all {
-		e := wire.EvaluationOf(v.Result, p.Policy, v.Database, r.Detail)
+		by := p
+		if r.Detail && v.PolicyDigest != p.Digest { // an older verdict, by what the policy said then
+			if by, err = a.server.policyThen(ctx, v); err != nil {
+				return wire.Check{}, err
+			}
+		}
+		e := wire.EvaluationOf(v.Result, by.Policy, v.Database, r.Detail)
 		e.Base = base
 		c.Evaluations = append(c.Evaluations, e)
 	}
 	return c, nil
+}
+
+// policyThen is the policy that a verdict was made by. One that is known no more has
+// its id alone.
+func (s *Server) policyThen(ctx context.Context, v store.Evaluation) (store.Policy, error) {
+	text, err := s.store.View().PolicyText(ctx, v.PolicyDigest)
+	text.ID = v.Policy
+	return store.Policy{Digest: v.PolicyDigest, Policy: text}, ignoreNone(err)
 }
 
 // policyFor is the policy of an id, or the active one.
@@ -151,13 +188,14 @@ func (a *Account) policyFor(ctx context.Context, id string) (store.Policy, error
 	return p, err
 }
 
-// evaluate gives the verdict that holds now, followed by older ones, newest first.
-func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, tag string, interactive bool) ([]store.Evaluation, error) {
+// evaluate gives the verdict that holds now, followed by older ones, newest first:
+// most in all.
+func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, tag string, interactive bool, most int) ([]store.Evaluation, error) {
 	r, err := s.store.View().Report(ctx, i.ID)
 	if err != nil {
 		return nil, err
 	}
-	kept, err := s.store.View().Evaluations(ctx, i.ID, tag, p.Policy.ID, maxVerdicts)
+	kept, err := s.store.View().Evaluations(ctx, i.ID, tag, p.Policy.ID, most, historyBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -178,13 +216,14 @@ func (s *Server) evaluate(ctx context.Context, i store.Image, p store.Policy, ta
 	if now >= 0 {
 		kept = slices.Delete(kept, now, now+1)
 	}
-	return append([]store.Evaluation{v}, kept...), nil
+	kept = append([]store.Evaluation{v}, kept...)
+	return kept[:min(len(kept), most)], nil
 }
 
 // evaluateNow judges an image by a policy and keeps the verdict, unless it is
 // asked for interactively.
 func (s *Server) evaluateNow(ctx context.Context, i store.Image, p store.Policy, m report.Matches, tag string, interactive bool) (store.Evaluation, error) {
-	leave, err := s.place(ctx)
+	leave, err := s.Account(i.Account).place(ctx)
 	if err != nil {
 		return store.Evaluation{}, err
 	}

@@ -3,9 +3,9 @@ package importserver_test
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -212,8 +212,13 @@ func TestVerdictsAreKeptUntilSomethingChanges(t *testing.T) {
 	if _, err := r.UpdatePolicy(t.Context(), "default", p); err != nil {
 		t.Fatal(err)
 	}
-	if c := r.check(wire.CheckRequest{History: true}); len(c.Evaluations) != 2 {
-		t.Errorf("after the policy changed: %s", toJSON(t, c))
+	c := r.check(wire.CheckRequest{History: true, Detail: true})
+	var said []string
+	for _, e := range c.Evaluations {
+		said = append(said, e.Details.Policy.Description)
+	}
+	if diff := cmp.Diff([]string{"changed", testPolicy("default").Description}, said); diff != "" {
+		t.Errorf("what the policy said at each verdict: %s", diff)
 	}
 	for _, req := range []wire.CheckRequest{{Tag: "a b"}, {Tag: ""}, {Tag: "a@" + digestOf(1)}} {
 		if _, err := r.Check(t.Context(), digestOf(1), req); fault.Of(err) != fault.Invalid {
@@ -260,12 +265,37 @@ func TestDeletedEvidenceIsRemoved(t *testing.T) {
 	}
 }
 
-func (r *running) blobs() (n int) {
-	filepath.WalkDir(filepath.Join(r.dir, "blobs"), func(_ string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			n++
+func (r *running) blobs() int {
+	all, _ := filepath.Glob(filepath.Join(r.dir, "blobs", "sha256", "*", "*.zst"))
+	return len(all)
+}
+
+// Who asks for an image to be matched anew gets what the newest database says, also
+// where that comes while it is matched with the one before.
+func TestAnOlderDatabaseReplacesNothing(t *testing.T) {
+	e := &engine{}
+	r := analysed(t, e)
+	r.importDatabase("first")
+	r.matchedWith(1, "sha256:first")
+	var begun atomic.Bool
+	e.onMatch = func(context.Context) error {
+		if begun.CompareAndSwap(false, true) {
+			r.importDatabase("second")
+			r.matchedWith(1, "sha256:second")
 		}
-		return err
-	})
-	return n
+		return nil
+	}
+	if _, err := r.Vulnerabilities(t.Context(), digestOf(1), wire.VulnerabilityFilter{Refresh: true}); err != nil {
+		t.Error(err)
+	}
+	r.matchedWithNow(1, "sha256:second")
+}
+
+// matchedWithNow looks once.
+func (r *running) matchedWithNow(n int, database string) {
+	r.t.Helper()
+	v, err := r.Vulnerabilities(context.Background(), digestOf(n), wire.VulnerabilityFilter{})
+	if err != nil || len(v.Items) != 1 || v.Items[0].ID != "CVE-1 by "+database {
+		r.t.Errorf("image %d is matched with %+v, not with %s; %v", n, v.Items, database, err)
+	}
 }

@@ -43,7 +43,7 @@ func (a *Account) AddRepository(ctx context.Context, name string, o wire.Reposit
 		s.Value, err = asValue(value)
 		return subscriptionOf(s), err
 	}
-	s.Active = true
+	s.Active, s.Asked = true, true
 	err = a.inTx(ctx, func(tx *store.Tx) error {
 		old, err := tx.Subscription(ctx, a.name, s.ID)
 		if err != nil && !errors.Is(err, store.ErrNone) {
@@ -57,11 +57,19 @@ func (a *Account) AddRepository(ctx context.Context, name string, o wire.Reposit
 		if s.Value, err = asValue(value); err != nil {
 			return err
 		}
-		if known {
-			return tx.UpdateSubscription(ctx, s)
+		if len(*s.Value) > maxWatchedTags {
+			return fault.New(fault.TooLarge, "watch %s: its %d tags take more than %d bytes", name, len(value.Tags), maxWatchedTags).
+				WithHint("watch it without leaving out the tags that there are")
 		}
-		_, err = tx.InsertSubscription(ctx, s)
-		return err
+		if known {
+			err = tx.UpdateSubscription(ctx, s)
+		} else {
+			_, err = tx.InsertSubscription(ctx, s)
+		}
+		if err != nil {
+			return err
+		}
+		return a.subscribesEnough(ctx, tx)
 	})
 	return subscriptionOf(s), err
 }
@@ -84,6 +92,9 @@ func asValue(w watched) (*string, error) {
 // tagsIn asks the registry for a repository's tags.
 func (a *Account) tagsIn(ctx context.Context, name string) ([]string, error) {
 	r, err := reference.Parse(name)
+	if err == nil {
+		err = r.Check()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -120,13 +120,13 @@ func (a *Account) UserRoles(ctx context.Context, user, domain, role string) ([]w
 		}
 		domain = a.name
 	}
-	u, err := a.server.store.View().User(ctx, user)
-	if err != nil {
-		return nil, noUser(err, user)
-	}
 	members, err := a.server.store.View().Members(ctx, user, domain)
 	if err != nil {
 		return nil, err
+	}
+	u, err := a.server.store.View().User(ctx, user) // nobody's costs as much as somebody else's
+	if err != nil {
+		return nil, noUser(err, user)
 	}
 	if len(members) == 0 && u.Account != a.name && !a.system() {
 		return nil, noUser(store.ErrNone, user)

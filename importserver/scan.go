@@ -13,6 +13,7 @@ import (
 	"github.com/tidepole/tidepole/formats/reference"
 	"github.com/tidepole/tidepole/formats/report"
 	"github.com/tidepole/tidepole/formats/wire"
+	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
 // scanRequest is the body of POST /scan: a syft document, and what was searched.
@@ -64,7 +65,7 @@ func (s *Server) scanned(r scanRequest) (*bundle.Bundle, error) {
 
 func fill(b *bundle.Bundle, r scanRequest) error {
 	if len(r.SBOM) == 0 || string(r.SBOM) == "null" {
-		return fault.New(fault.Invalid, "scan: there is no SBOM")
+		return fault.New(fault.Invalid, "scan: there is no SBOM").WithHint(scanBodies)
 	}
 	if err := b.WriteBytes(bundle.Packages, "application/json", r.SBOM); err != nil {
 		return err
@@ -80,16 +81,15 @@ func fill(b *bundle.Bundle, r scanRequest) error {
 			return err
 		}
 	}
-	_, err := readPackages(b)
-	return unreadableOr(err)
+	_, _, err := readEvidence(b)
+	if fault.Of(err) == fault.Invalid {
+		err = fault.New(fault.Invalid, "scan: %w", err).WithHint(scanBodies)
+	}
+	return err
 }
 
-func unreadableOr(err error) error {
-	if err == nil {
-		return nil
-	}
-	return unreadable(err)
-}
+// scanBodies says which body is wanted where, for clients confuse them.
+const scanBodies = `POST /v2/scan takes {"sbom": DOCUMENT}, and POST /v2/vulnerability-scan the DOCUMENT itself; a DOCUMENT is what syft -o json writes`
 
 // scan matches an SBOM and, where a tag is given, judges it by a policy. Nothing
 // of it is kept.
@@ -145,13 +145,24 @@ func (a *Account) readScan(r *http.Request) (data []byte, leave func(), err erro
 	if n > limit {
 		return nil, nil, fault.New(fault.TooLarge, "too large: the SBOM has more than %d bytes", limit)
 	}
-	if leave, err = a.server.place(r.Context()); err != nil {
+	if leave, err = a.place(r.Context()); err != nil {
 		return nil, nil, err
 	}
-	if data, err = os.ReadFile(f.Name()); err != nil {
+	if data, err = os.ReadFile(f.Name()); err == nil {
+		err = sound(data)
+	}
+	if err != nil {
 		leave()
 	}
 	return data, leave, err
+}
+
+// sound refuses a scan's body that means one thing to one reader and another to the next.
+func sound(data []byte) error {
+	if err := openapi.Sound(data); err != nil {
+		return fault.New(fault.Invalid, "scan: the request's body is not the JSON it should be: %s", err)
+	}
+	return nil
 }
 
 func vulnerabilitiesOfScan(m report.Matches, describe bool) map[string]any {
@@ -163,31 +174,24 @@ func postScan(a *Account, w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	defer leave()
-	var body scanRequest
-	if err := json.Unmarshal(data, &body); err != nil {
-		return fault.New(fault.Invalid, "scan: %s", jsonError(err))
-	}
-	m, check, err := a.scan(r.Context(), body, r.URL.Query().Get("tag"), r.URL.Query().Get("policy_id"))
-	if err != nil {
-		return err
-	}
-	return give(w, map[string]any{"vuln_scan": vulnerabilitiesOfScan(m, false), "policy_scan": check}, nil)
+	return a.server.answerMade(w, "application/json", leave, jsonOf(func() (map[string]any, error) {
+		var body scanRequest
+		if err := json.Unmarshal(data, &body); err != nil {
+			return nil, fault.New(fault.Invalid, "scan: %s", jsonError(err))
+		}
+		m, check, err := a.scan(r.Context(), body, r.URL.Query().Get("tag"), r.URL.Query().Get("policy_id"))
+		return map[string]any{"vuln_scan": vulnerabilitiesOfScan(m, false), "policy_scan": check}, err
+	}))
 }
 
 func postVulnerabilityScan(a *Account, w http.ResponseWriter, r *http.Request) error {
-	describe, err := yes(r, "include_vuln_description", false)
-	if err != nil {
-		return err
-	}
+	describe := flag(r.URL.Query(), "include_vuln_description", false)
 	data, leave, err := a.readScan(r)
 	if err != nil {
 		return err
 	}
-	defer leave()
-	m, _, err := a.scan(r.Context(), scanRequest{SBOM: data}, "", "")
-	if err != nil {
-		return err
-	}
-	return give(w, vulnerabilitiesOfScan(m, describe), nil)
+	return a.server.answerMade(w, "application/json", leave, jsonOf(func() (map[string]any, error) {
+		m, _, err := a.scan(r.Context(), scanRequest{SBOM: data}, "", "")
+		return vulnerabilitiesOfScan(m, describe), err
+	}))
 }

@@ -2,6 +2,7 @@ package importserver_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,14 +33,25 @@ func TestScanKeepsNothing(t *testing.T) {
 	}
 	for name, body := range map[string]string{
 		"no SBOM": `{}`, "no JSON": `x`, "not syft's": `{"sbom":{}}`,
+		"two SBOMs": `{"sbom":{},"sbom":` + document + `}`, "something twice within": `{"sbom":` + strings.Replace(document, "{", `{"x":{"y":1,"y":2},`, 1) + `}`,
+		"nested deeply":  `{"sbom":` + strings.Replace(document, "{", `{"x":`+strings.Repeat("[", 70)+strings.Repeat("]", 70)+",", 1) + `}`,
 		"another search": `{"sbom":` + document + `,"content_search":` + searches + `}`,
 	} {
 		if e := r.refused("POST", "/v2/scan?tag=alpine:3", body, nil); e.Code != 400 {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
+	if e := r.refused("POST", "/v2/vulnerability-scan", strings.Replace(document, "{", `{"artifacts":[],`, 1), nil); e.Code != 400 || !strings.Contains(e.Message, "twice") {
+		t.Errorf("packages twice: %+v", e)
+	}
 	if e := r.refused("POST", "/v2/scan?tag=a:1&policy_id=none", `{"sbom":`+document+`}`, nil); e.Code != 404 {
 		t.Errorf("by a policy that there is not: %+v", e)
+	}
+	for path, body := range map[string]string{"/v2/scan?tag=alpine:3": document, "/v2/vulnerability-scan": `{"sbom":` + document + `}`} {
+		e := r.refused("POST", path, body, nil)
+		if hint := fmt.Sprint(e.Detail["hint"]); e.Code != 400 || !strings.Contains(hint, `POST /v2/scan takes {"sbom"`) || strings.Contains(hint, "--force") {
+			t.Errorf("%s, with the other's body: %+v", path, e)
+		}
 	}
 	var list struct{ Items []json.RawMessage }
 	if r.call("GET", wire.RouteImages, "", &list); len(list.Items) != 0 {

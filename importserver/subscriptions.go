@@ -15,8 +15,14 @@ import (
 // subscriptionTypes are those that there are.
 var subscriptionTypes = slices.Concat(tagSubscriptions, []string{wire.SubscribeRepo, wire.SubscribeRuntime, wire.SubscribeAlerts})
 
-// maxSubscriptionValue bounds what a client may keep with a subscription, in bytes.
-const maxSubscriptionValue = 32 << 10
+// Bounds of subscriptions: a list of them is whole in memory. Those that come with tags
+// are as many as the tags.
+const (
+	maxSubscriptionValue = 32 << 10 // bytes that a client may keep with one
+	maxWatchedTags       = 1 << 20  // bytes of what one to a repository keeps
+	maxSubscriptions     = 10_000   // that were asked for, of an account
+	maxSubscriptionBytes = 32 << 20 // of all values of these together
+)
 
 // Subscriptions are the account's subscriptions of a key and a type; "" is any.
 func (a *Account) Subscriptions(ctx context.Context, key, kind string) ([]wire.Subscription, error) {
@@ -60,14 +66,17 @@ func (a *Account) AddSubscription(ctx context.Context, r wire.SubscriptionReques
 		return wire.Subscription{}, err
 	}
 	s := a.newSubscription(key, r.Type)
-	s.Value, s.Active = r.Value, r.Active
+	s.Value, s.Active, s.Asked = r.Value, r.Active, true
 	err = a.inTx(ctx, func(tx *store.Tx) error {
 		added, err := tx.InsertSubscription(ctx, s)
 		if err == nil && !added {
 			err = fault.New(fault.Invalid, "subscription already exists").WithDetail("subscription_id", s.ID).
 				WithHint("change it by its id")
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return a.subscribesEnough(ctx, tx)
 	})
 	return subscriptionOf(s), err
 }
@@ -109,6 +118,22 @@ func checkValue(v *string) error {
 	return nil
 }
 
+// subscribesEnough refuses what was written if the account asks for too much now.
+func (a *Account) subscribesEnough(ctx context.Context, tx *store.Tx) error {
+	n, size, err := tx.AskedSubscriptions(ctx, a.name)
+	switch {
+	case err != nil:
+		return err
+	case n > maxSubscriptions:
+		return fault.New(fault.Invalid, "subscribe: the account has asked for %d subscriptions, and may not ask for more", n-1).
+			WithHint("delete those that are not needed any more")
+	case size > maxSubscriptionBytes:
+		return fault.New(fault.TooLarge, "subscribe: the values of the account's subscriptions would have %d bytes together, more than %d", size, maxSubscriptionBytes).
+			WithHint("delete those that are not needed any more")
+	}
+	return nil
+}
+
 // UpdateSubscription changes a subscription's value, or whether it is active.
 func (a *Account) UpdateSubscription(ctx context.Context, id string, u wire.SubscriptionUpdate) (wire.Subscription, error) {
 	var s store.Subscription
@@ -120,14 +145,18 @@ func (a *Account) UpdateSubscription(ctx context.Context, id string, u wire.Subs
 		if s, err = a.subscription(ctx, tx, id); err != nil {
 			return err
 		}
+		more := u.Value != nil && (s.Value == nil || len(*u.Value) > len(*s.Value))
 		if u.Value != nil {
-			s.Value = u.Value
+			s.Value, s.Asked = u.Value, true
 		}
 		if u.Active != nil {
 			s.Active = *u.Active
 		}
 		s.UpdatedAt = a.server.now()
-		return tx.UpdateSubscription(ctx, s)
+		if err := tx.UpdateSubscription(ctx, s); err != nil || !more {
+			return err
+		}
+		return a.subscribesEnough(ctx, tx)
 	})
 	return subscriptionOf(s), err
 }

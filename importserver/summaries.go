@@ -2,7 +2,6 @@ package importserver
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -17,23 +16,10 @@ const (
 	maxOrders = 20
 )
 
-// TagSummaries are the account's tags in short, newest first unless another order
-// is asked for.
-func (a *Account) TagSummaries(ctx context.Context, f wire.TagFilter) (answer wire.TagSummaries, err error) {
-	answer.Items = []wire.TagSummary{}
-	answer.Total, err = a.eachTag(ctx, f, func(summary []byte) error {
-		var t wire.TagSummary
-		err := json.Unmarshal(summary, &t)
-		answer.Items = append(answer.Items, t)
-		return err
-	})
-	return answer, err
-}
-
-// eachTag visits the account's tags in short, as they were rendered, and tells how
-// many there are on all pages. The bytes are visit's during the call only, and it
-// must not wait for anybody.
-func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(summary []byte) error) (int, error) {
+// eachTagSummary visits the account's tags in short, as they were rendered, many at once
+// as elements of a list in JSON, newest first unless another order is asked for; and
+// tells how many there are on all pages.
+func (a *Account) eachTagSummary(ctx context.Context, f wire.TagFilter, visit func(summaries []byte) error) (total int, err error) {
 	s, err := slice(&f.PageRequest)
 	if err != nil {
 		return 0, err
@@ -69,12 +55,17 @@ func (a *Account) eachTag(ctx context.Context, f wire.TagFilter, visit func(summ
 	return a.server.store.View().Tagged(ctx, a.name, q, visit)
 }
 
-// summaryOf is a tag of an image in short.
-func summaryOf(i store.Image, t store.Tag) wire.TagSummary {
-	return wire.TagSummary{
-		Digest: i.Digest, ParentDigest: i.ParentDigest, ImageID: i.ImageID, Status: i.Status, FullTag: nameOf(t).FullTag(),
-		CreatedAt: t.CreatedAt.Unix(), AnalyzedAt: seconds(i.AnalyzedAt), DetectedAt: t.DetectedAt.Unix(), RecordStatus: wire.Active,
+// taggedOf is what the summaries of an image's tags say of the image.
+func taggedOf(i store.Image) wire.TaggedImage {
+	return wire.TaggedImage{
+		Digest: i.Digest, ParentDigest: i.ParentDigest, ImageID: i.ImageID, Status: i.Status,
+		AnalyzedAt: seconds(i.AnalyzedAt), RecordStatus: wire.Active,
 	}
+}
+
+// tagOf is what the summary of a tag says of the tag itself.
+func tagOf(t store.Tag) wire.TagTimes {
+	return wire.TagTimes{FullTag: nameOf(t).FullTag(), CreatedAt: t.CreatedAt.Unix(), DetectedAt: t.DetectedAt.Unix()}
 }
 
 // active tells whether records of images that are there are asked for.

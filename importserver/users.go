@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -13,7 +16,11 @@ import (
 	"github.com/tidepole/tidepole/importserver/store"
 )
 
-const minPassword = 6 // characters
+const (
+	minPassword = 6      // characters
+	maxPassword = 128    // characters: longer ones would cost a hash
+	maxUsers    = 10_000 // of an account
+)
 
 // userRow is the account's user of a name.
 func (a *Account) userRow(ctx context.Context, name string) (store.User, error) {
@@ -96,7 +103,11 @@ func (a *Account) AddUser(ctx context.Context, r wire.UserRequest) (wire.User, e
 	if r.Username == wire.KeyUser {
 		return wire.User{}, fault.New(fault.Invalid, "%s is the name under which API keys are given", wire.KeyUser)
 	}
-	hash, err := hashOf(ctx, r.Password)
+	if strings.ContainsFunc(r.Username, func(c rune) bool { return c == ':' || unicode.IsControl(c) }) {
+		return wire.User{}, fault.New(fault.Invalid, "add user %.128q: a name with a colon or a control character cannot sign in by basic authentication", r.Username).
+			WithHint("choose a name without them")
+	}
+	hash, err := a.hashOf(ctx, r.Password)
 	if err != nil {
 		return wire.User{}, err
 	}
@@ -106,6 +117,13 @@ func (a *Account) AddUser(ctx context.Context, r wire.UserRequest) (wire.User, e
 		Epoch: now.UnixMicro(), // that of no earlier user of the name
 	}
 	err = a.inTx(ctx, func(tx *store.Tx) error {
+		n, err := tx.CountUsers(ctx, a.name)
+		if err == nil && n >= maxUsers {
+			err = fault.New(fault.Invalid, "add user: the account has %d, and may not have more", n).WithHint("delete those that are not needed any more")
+		}
+		if err != nil {
+			return err
+		}
 		added, err := tx.InsertUser(ctx, u)
 		if err == nil && !added {
 			err = fault.New(fault.Conflict, "the name %s is taken", u.Name).WithHint("names of users are unique over all accounts: choose another")
@@ -121,12 +139,21 @@ func (a *Account) AddUser(ctx context.Context, r wire.UserRequest) (wire.User, e
 	return userOf(u), nil
 }
 
-// hashOf checks a new password and makes its hash.
-func hashOf(ctx context.Context, plain string) (string, error) {
-	if n := len([]rune(plain)); n < minPassword || len(plain) > maxPassword {
-		return "", fault.New(fault.Invalid, "a password has %d characters at least and %d bytes at most", minPassword, maxPassword)
+// fitting refuses what is too short or too long for a password.
+func fitting(plain string) error {
+	if n := utf8.RuneCountInString(plain); n < minPassword || n > maxPassword {
+		return fault.New(fault.Invalid, "a password has %d to %d characters", minPassword, maxPassword)
 	}
-	return access.Hash(ctx, plain)
+	return nil
+}
+
+// hashOf checks a new password and makes its hash.
+func (a *Account) hashOf(ctx context.Context, plain string) (string, error) {
+	if err := fitting(plain); err != nil {
+		return "", err
+	}
+	hash, err := access.Hash(ctx, "account "+a.name, plain)
+	return hash, busy(err)
 }
 
 // DeleteUser deletes a user of the account, with his keys.
@@ -151,10 +178,10 @@ func (a *Account) DeleteUser(ctx context.Context, name string) error {
 // SetPassword changes the password of a user of the account. Tokens that he was
 // handed out are void then.
 func (a *Account) SetPassword(ctx context.Context, name, plain string) (wire.Credential, error) {
-	if _, err := a.ownPassword(ctx, name); err != nil {
+	if _, err := a.userRow(ctx, name); err != nil {
 		return wire.Credential{}, err
 	}
-	hash, err := hashOf(ctx, plain)
+	hash, err := a.hashOf(ctx, plain)
 	if err != nil {
 		return wire.Credential{}, err
 	}
@@ -168,10 +195,15 @@ func (a *Account) SetPassword(ctx context.Context, name, plain string) (wire.Cre
 	return credentialAt(now), err
 }
 
-// DropPassword takes a user's password away: what is left to him are his API keys.
+// DropPassword takes a user's password away: what is left to him are his API keys. The
+// user admin always has one.
 func (a *Account) DropPassword(ctx context.Context, name string) error {
-	if _, err := a.ownPassword(ctx, name); err != nil {
+	u, err := a.userRow(ctx, name)
+	if err != nil {
 		return err
+	}
+	if u.Name == Admin {
+		return fault.New(fault.Invalid, "the password of the user %s cannot be taken away", Admin).WithHint("set another one")
 	}
 	return a.inTx(ctx, func(tx *store.Tx) error {
 		if err := a.owns(ctx, tx, name); err != nil {
@@ -181,21 +213,11 @@ func (a *Account) DropPassword(ctx context.Context, name string) error {
 	})
 }
 
-// ownPassword is a user whose password is among the rows.
-func (a *Account) ownPassword(ctx context.Context, name string) (store.User, error) {
-	u, err := a.userRow(ctx, name)
-	if err == nil && u.Name == Admin {
-		err = fault.New(fault.Invalid, "the password of %s is given to the server when it starts, or in its file %s", Admin, PasswordFile).
-			WithHint("change it there and start the server again")
-	}
-	return u, err
-}
-
 // Credentials tell which passwords a user of the account has, never what they are.
 func (a *Account) Credentials(ctx context.Context, name string) ([]wire.Credential, error) {
 	u, err := a.userRow(ctx, name)
 	list := []wire.Credential{}
-	if u.Password != "" || u.Name == Admin {
+	if u.Password != "" {
 		list = append(list, credentialAt(cmpTime(u.PasswordAt, u.CreatedAt)))
 	}
 	return list, err

@@ -4,6 +4,7 @@ import (
 	"compress/gzip"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -60,6 +61,12 @@ func v1Refused(r *running, method, path, body string, code int) map[string]any {
 	if err := json.Unmarshal([]byte(text), &e); err != nil {
 		r.t.Errorf("%s %s: %d %s", method, path, resp.StatusCode, text)
 		return nil
+	}
+	if resp.Header.Get("Content-Type") == "application/problem+json" {
+		if len(e) != 4 || resp.StatusCode != code || code != 400 || e["status"] != 400.0 || e["type"] != "about:blank" || e["title"] != "Bad Request" || e["detail"] == "" {
+			r.t.Errorf("%s %s: %d %s is not a problem of version 1", method, path, resp.StatusCode, text)
+		}
+		return e
 	}
 	detail, _ := e["detail"].(map[string]any)
 	if _, ok := detail["error_codes"].([]any); !ok || resp.StatusCode != code || e["httpcode"] != float64(code) || e["message"] == "" || e["code"] != nil {
@@ -168,6 +175,7 @@ func TestV1AddsImagesInTheOlderWay(t *testing.T) {
 		{"a tag", `{"tag":"a:1","dockerfile":"` + dockerfile + `"}`, "docker.io/a:1"},
 		{"a tag and a digest", `{"tag":"localhost:5000/a:1","digest":"` + digestOf(5) + `","created_at":"2020-01-01T00:00:00Z"}`, "localhost:5000/a@" + digestOf(5)},
 		{"a tag and a pull string", `{"tag":"a:1","digest":"docker.io/a@` + digestOf(5) + `"}`, "docker.io/a@" + digestOf(5)},
+		{"a tag and a digest in capitals", `{"tag":"a:1","digest":"sha256:` + strings.ToUpper(digestOf(5)[7:]) + `"}`, "docker.io/a@" + digestOf(5)},
 		{"a source with a tag", `{"source":{"tag":{"pullstring":"b:1"}}}`, "docker.io/b:1"},
 		{"a source with a digest", `{"source":{"digest":{"pullstring":"b@` + digestOf(5) + `","tag":"b:2","creation_timestamp_override":"0001-01-01T00:00:00Z"}}}`, "docker.io/b@" + digestOf(5)},
 	} {
@@ -181,9 +189,24 @@ func TestV1AddsImagesInTheOlderWay(t *testing.T) {
 		"nothing": `{}`, "a digest alone": `{"digest":"` + digestOf(5) + `"}`, "two ways": `{"tag":"a:1","source":{"tag":{"pullstring":"a:1"}}}`,
 		"a wrong type": `{"tag":1}`, "no JSON": `{`, "a list": `[]`, "a key twice": `{"tag":"a:1","tag":"b:1"}`,
 	} {
-		if e := v1Refused(r, "POST", "/v1/images", body, 400); e == nil {
-			t.Error(name)
+		if e := v1Refused(r, "POST", "/v1/images", body, 400); e == nil || (e["type"] == nil) != (name == "nothing" || name == "a digest alone" || name == "two ways") {
+			t.Error(name, e)
 		}
+	}
+	for body, place := range map[string]string{
+		`{"tag":"a:1","dockerfile":"!!"}`:                           "/dockerfile:",
+		`{"source":{"tag":{"pullstring":1}}}`:                       "/source/tag/pullstring:",
+		`{"source":{"tag":{"pullstring":"a:1","dockerfile":"!!"}}}`: "/source/tag/dockerfile:",
+	} {
+		if e := v1Refused(r, "POST", "/v1/images", body, 400); !strings.Contains(fmt.Sprint(e["detail"]), "body "+place) {
+			t.Errorf("%s: %v does not name %s", body, e, place)
+		}
+	}
+	if e := v1Refused(r, "POST", "/v1/images", `{"tag":"a:1","annotations":{"a":1}}`, 400); !strings.Contains(fmt.Sprint(e["message"]), `found number at "annotations", where text belongs`) {
+		t.Errorf("a number as an annotation: %v", e)
+	}
+	if e := v1Refused(r, "POST", "/v1/images", `{"tag":"shop/UPPER:1.4"}`, 400); !strings.Contains(toJSON(t, e), `"hint":"write it as docker.io/shop/upper:1.4"`) {
+		t.Errorf("a name that no registry can have: %v", e)
 	}
 	resp, _ := r.request("POST", "/v1/images", strings.NewReader(`{}`), func(r *http.Request) { r.Header.Del("Authorization") })
 	if resp.StatusCode != 401 {

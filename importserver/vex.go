@@ -1,7 +1,6 @@
 package importserver
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -72,11 +71,8 @@ func imageOf(i store.Image, tags []store.Tag) report.Image {
 
 func vulnerabilitiesIn(format string) operation {
 	return func(a *Account, w http.ResponseWriter, r *http.Request) error {
-		f, err := vulnerabilityFilter(r)
-		if err != nil {
-			return err
-		}
-		return document(w, format, func(out io.Writer) error {
+		f := vulnerabilityFilter(r)
+		return a.answerReport(w, r, mediaTypeOf(format), "", 0, func(out io.Writer) error {
 			return a.VulnerabilityList(r.Context(), r.PathValue("image_digest"), format, f, out)
 		})
 	}
@@ -84,22 +80,15 @@ func vulnerabilitiesIn(format string) operation {
 
 func vexIn(format string) operation {
 	return func(a *Account, w http.ResponseWriter, r *http.Request) error {
-		return document(w, format, func(out io.Writer) error {
+		return a.answerReport(w, r, mediaTypeOf(format), "", 0, func(out io.Writer) error {
 			return a.VEX(r.Context(), r.PathValue("image_digest"), format, out)
 		})
 	}
 }
 
-// document answers with a document once all of it is made.
-func document(w http.ResponseWriter, format string, fill func(io.Writer) error) error {
-	var b bytes.Buffer
-	if err := fill(&b); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/json")
+func mediaTypeOf(format string) string {
 	if format == "cyclonedx-xml" {
-		w.Header().Set("Content-Type", "application/xml")
+		return "application/xml"
 	}
-	_, err := w.Write(b.Bytes())
-	return err
+	return "application/json"
 }

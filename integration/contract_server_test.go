@@ -190,7 +190,7 @@ func (d *database) Status(context.Context) report.Database {
 	return report.Database{Present: true, SchemaVersion: "v6", Digest: digestOf("database " + d.name), Source: d.name, Records: 7}
 }
 
-func (d *database) Import(ctx context.Context, r io.Reader, name, checksum string) (report.Database, error) {
+func (d *database) Import(ctx context.Context, r io.Reader, name, checksum string, accept func(report.Database) error) (report.Database, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return report.Database{}, err
@@ -202,11 +202,15 @@ func (d *database) Import(ctx context.Context, r io.Reader, name, checksum strin
 	d.lock.Lock()
 	d.name = name
 	d.lock.Unlock()
-	return d.Status(ctx), nil
+	now := d.Status(ctx)
+	if accept != nil {
+		return now, accept(now)
+	}
+	return now, nil
 }
 
 // Update finds the network away until a database was imported.
-func (d *database) Update(ctx context.Context) (report.Database, bool, error) {
+func (d *database) Update(ctx context.Context, _ io.Writer, _ bool, _ func(report.Database) error) (report.Database, bool, error) {
 	if now := d.Status(ctx); now.Source != "" {
 		return now, false, nil
 	}

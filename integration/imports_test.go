@@ -33,6 +33,7 @@ var confined = []struct {
 	{"github.com/CycloneDX/cyclonedx-go", []string{"formats"}},
 	{"github.com/spf13/viper", []string{"cmd"}},
 	{"github.com/glebarez/go-sqlite", []string{"importserver", "analysis"}},
+	{"github.com/jackc/pgx", []string{"importserver"}},
 	{"modernc.org/sqlite", nil}, // a second driver of one name panics at start
 	{"github.com/glebarez/sqlite", nil},
 	{"github.com/mattn/go-sqlite3", nil},

@@ -1,7 +1,15 @@
 #!/bin/sh
 # Installs the real parts that the tests run against where they are missing:
-# Docker Engine, Podman, containerd, a registry, and what makes a Debian image.
+# Docker Engine, Podman, containerd, a registry, an S3-compatible store, PostgreSQL, and
+# what makes a Debian image.
 set -eu
+
+# It is no package; as a module of its own it adds nothing to this one's.
+if ! command -v versitygw >/dev/null 2>&1 && [ "$(id -u)" = 0 ]; then
+	echo "building versitygw" >&2
+	GOBIN=/usr/local/bin go install github.com/versity/versitygw/cmd/versitygw@v1.8.0 ||
+		echo "not installed: versitygw; the tests that need it will be skipped" >&2
+fi
 
 missing=
 need() {
@@ -13,6 +21,8 @@ need podman podman
 need containerd containerd
 need ctr containerd
 need iptables iptables
+need systemd-analyze systemd
+need pg_ctlcluster postgresql
 need debootstrap debootstrap
 
 [ -n "$missing" ] || exit 0

@@ -4,7 +4,8 @@
 //
 // It does not know what it keeps. A key must say all that an entry depends on,
 // and whoever reads an entry verifies it: a damaged one is removed and computed
-// again.
+// again. That an entry is the one of its key, and not another one that came to its
+// place when files were copied or repaired, the folder sees to.
 package cache
 
 import (
@@ -13,6 +14,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/tidepole/tidepole/formats/fault"
@@ -97,11 +99,34 @@ var (
 	errBeyond = errors.New("nothing was written there yet")
 )
 
-// blob is a file that does not change any more.
+// blob is a file that does not change any more: its beginning, of that size.
 type blob struct {
-	*os.File
-	size int64
+	file  *os.File
+	size  int64
+	quota *Quota // that it counts towards until it is closed; nil: none
+	once  sync.Once
 }
 
-// Size is the file's length in bytes.
+// ReadAt reads.
+func (b *blob) ReadAt(p []byte, at int64) (int, error) {
+	if at >= b.size {
+		return 0, io.EOF
+	}
+	if more := b.size - at; int64(len(p)) > more {
+		n, err := b.file.ReadAt(p[:more], at)
+		if err == nil {
+			err = io.EOF
+		}
+		return n, err
+	}
+	return b.file.ReadAt(p, at)
+}
+
+// Size is its length in bytes.
 func (b *blob) Size() int64 { return b.size }
+
+// Close closes it.
+func (b *blob) Close() error {
+	b.once.Do(func() { b.quota.give(b.size) })
+	return b.file.Close()
+}

@@ -1,7 +1,9 @@
 package cache
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +39,7 @@ type Options struct {
 	Now      func() time.Time // nil is time.Now
 	Warn     func(error)      // told once why entries cannot be kept; may be nil
 	TempDir  string           // for what cannot be written to the folder; "" is the system's
+	Quota    *Quota           // counts what is being written, and what is written but not kept; may be nil
 }
 
 // Dir is a cache in a folder, shared by the processes of one user.
@@ -180,6 +183,19 @@ func (d *Dir) Close() error {
 // used often is not written to each time.
 const useStep = time.Minute
 
+// ErrMisplaced is the error of a file in place of an entry that is another entry's,
+// or was cut. It is removed. It is fs.ErrNotExist, too.
+var ErrMisplaced = fmt.Errorf("it is not the entry of that name: %w", fs.ErrNotExist)
+
+// seal is what the file of an entry ends with, after its content: it says which
+// entry it is.
+func seal(kind, key string) []byte {
+	sum := sha256.Sum256([]byte("tidepole cache entry\n" + kind + "/" + key))
+	return sum[:]
+}
+
+const sealSize = sha256.Size
+
 // Get opens an entry and notes that it was used.
 func (d *Dir) Get(ctx context.Context, kind, key string) (Blob, error) {
 	if err := errors.Join(checkKind(kind), checkKey(key), context.Cause(ctx)); err != nil {
@@ -190,10 +206,23 @@ func (d *Dir) Get(ctx context.Context, kind, key string) (Blob, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cache entry %s/%s: %w", kind, key, err)
 	}
+	size := info.Size() - sealSize
+	if size < 0 || !holds(f, size, seal(kind, key)) {
+		f.Close()
+		_ = d.Remove(ctx, kind, key)
+		return nil, fmt.Errorf("cache entry %s/%s: %w", kind, key, ErrMisplaced)
+	}
 	if now := d.opts.Now(); now.Sub(info.ModTime()).Abs() >= useStep {
 		_ = d.root.Chtimes(name, now, now) // where it fails the entry only looks older
 	}
-	return &blob{f, info.Size()}, nil
+	return &blob{file: f, size: size}, nil
+}
+
+// holds tells whether a file has those bytes there.
+func holds(f *os.File, at int64, want []byte) bool {
+	found := make([]byte, len(want))
+	_, err := f.ReadAt(found, at)
+	return err == nil && bytes.Equal(found, want)
 }
 
 // regular opens a file. What is there and is none, as a link or a pipe, is not

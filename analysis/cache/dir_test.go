@@ -396,12 +396,12 @@ func TestALinkInThePlaceOfAFolder(t *testing.T) {
 }
 
 func TestAReadOnlyFolder(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("nothing is read-only for root")
-	}
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o500); err != nil {
 		t.Fatal(err)
+	}
+	if os.Geteuid() == 0 { // for whom nothing is read-only
+		defer asNobody(t, dir)()
 	}
 	_, err := cache.Open(dir, cache.Options{})
 	if fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "permission denied") {
@@ -506,5 +506,44 @@ func TestAnInterruptedCommitWarnsOfNothing(t *testing.T) {
 	b.Close()
 	if left, _ := filepath.Glob(filepath.Join(inside(dir), "pending", "*")); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// A file in place of an entry, which is sound but another one's, is none.
+func TestAnEntryInPlaceOfAnother(t *testing.T) {
+	whole := func(t *testing.T, name string) []byte {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	for name, exchange := range map[string]func(t *testing.T, dir string) []byte{
+		"of another key":  func(t *testing.T, dir string) []byte { return whole(t, file(dir, "layer", key(2))) },
+		"of another kind": func(t *testing.T, dir string) []byte { return whole(t, file(dir, "bundle", key(1))) },
+		"cut":             func(t *testing.T, dir string) []byte { return whole(t, file(dir, "layer", key(1)))[1:20] },
+		"longer":          func(t *testing.T, dir string) []byte { return append(whole(t, file(dir, "layer", key(1))), 'x') },
+		"empty":           func(*testing.T, string) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			d := open(t, dir, cache.Options{})
+			put(t, d, "layer", key(1), "one")
+			put(t, d, "layer", key(2), "two")
+			put(t, d, "bundle", key(1), "other")
+			if err := os.WriteFile(file(dir, "layer", key(1)), exchange(t, dir), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := d.Get(t.Context(), "layer", key(1)); !errors.Is(err, cache.ErrMisplaced) || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("error is %v", err)
+			}
+			if s := status(t, d); s.Entries != 2 {
+				t.Errorf("%d entries are left", s.Entries)
+			}
+			put(t, d, "layer", key(1), "anew")
+			if text, ok := get(t, d, "layer", key(1)); !ok || text != "anew" {
+				t.Errorf("computed anew it is %q, %v", text, ok)
+			}
+		})
 	}
 }

@@ -69,7 +69,7 @@ func (d *Dir) temporary(ctx context.Context, kind string, why error) (Pending, e
 		return nil, context.Cause(ctx)
 	}
 	d.tell(why)
-	own := Temporary(d.opts.TempDir)
+	own := Temporary(d.opts.TempDir).Within(d.opts.Quota)
 	p, err := own.Create(ctx, kind)
 	return loose{p, own}, err
 }
@@ -142,7 +142,7 @@ func (d *Dir) isStill(f *os.File, name string) bool {
 	return err == nil && os.SameFile(mine, named)
 }
 
-// Write appends. Where the disk is full, older entries give way.
+// Write appends.
 func (p *pending) Write(b []byte) (int, error) {
 	if p.done {
 		return 0, errEnded
@@ -153,9 +153,28 @@ func (p *pending) Write(b []byte) (int, error) {
 	if p.err == nil {
 		p.err = context.Cause(p.ctx)
 	}
+	if p.err == nil {
+		p.err = p.dir.opts.Quota.take(int64(len(b)))
+	}
 	if p.err != nil {
 		return 0, p.err
 	}
+	n, err := p.append(b)
+	p.size += int64(n)
+	p.dir.opts.Quota.give(int64(len(b) - n))
+	if err == nil {
+		return n, nil
+	}
+	if p.err = p.move(err); p.err != nil {
+		return n, p.err
+	}
+	more, err := p.moved.Write(b[n:])
+	return n + more, err
+}
+
+// append writes at the end of the file. Where the disk is full, older entries give
+// way.
+func (p *pending) append(b []byte) (int, error) {
 	n, err := p.file.Write(b)
 	for range attempts {
 		if !isFull(err) || !p.dir.freeSome(p.ctx, p.size) {
@@ -165,15 +184,7 @@ func (p *pending) Write(b []byte) (int, error) {
 		more, err = p.file.Write(b[n:])
 		n += more
 	}
-	p.size += int64(n)
-	if err == nil {
-		return n, nil
-	}
-	if p.err = p.move(err); p.err != nil {
-		return n, p.err
-	}
-	more, err := p.moved.Write(b[n:])
-	return n + more, err
+	return n, err
 }
 
 // move has what was written go on in a temporary file, because of why.
@@ -190,6 +201,7 @@ func (p *pending) move(why error) error {
 	}
 	p.moved = to
 	_ = p.dir.root.Remove(p.name)
+	p.dir.opts.Quota.give(p.size)
 	return p.file.Close()
 }
 
@@ -240,14 +252,16 @@ func (p *pending) Commit(key string) (Blob, error) {
 	if p.moved != nil {
 		return p.moved.Commit(key)
 	}
-	if err := p.dir.keep(p, entryName(p.kind, key)); err != nil {
+	if err := p.dir.keep(p, key); err != nil {
 		if context.Cause(p.ctx) == nil { // who interrupts need not be warned
 			p.dir.tell(err)
 		}
 		_ = p.dir.root.Remove(p.name)
+		return &blob{file: p.file, size: p.size, quota: p.dir.opts.Quota}, nil
 	}
+	p.dir.opts.Quota.give(p.size)
 	_, _ = flock(p.file, syscall.LOCK_UN)
-	return &blob{p.file, p.size}, nil
+	return &blob{file: p.file, size: p.size}, nil
 }
 
 // Discard removes the file.
@@ -259,6 +273,7 @@ func (p *pending) Discard() error {
 	if p.moved != nil {
 		return p.moved.Discard()
 	}
+	p.dir.opts.Quota.give(p.size)
 	err := p.dir.root.Remove(p.name)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
@@ -267,13 +282,17 @@ func (p *pending) Discard() error {
 }
 
 // keep moves a pending file to its place, once there is room for it.
-func (d *Dir) keep(p *pending, name string) error {
-	if charge(p.size) > d.opts.MaxBytes {
+func (d *Dir) keep(p *pending, key string) error {
+	name, size := entryName(p.kind, key), charge(p.size+sealSize)
+	if size > d.opts.MaxBytes {
 		return fault.New(fault.TooLarge, "an entry of %d bytes is not kept: the cache holds %d at most", p.size, d.opts.MaxBytes).
 			WithHint("raise cache.max-size (TIDEPOLE_CACHE_MAX_SIZE)")
 	}
+	if _, err := p.append(seal(p.kind, key)); err != nil {
+		return fmt.Errorf("keep an entry in the cache %s: %w", d.path, err)
+	}
 	err := d.locked(p.ctx, func() error {
-		if err := d.reserve(charge(p.size), name); err != nil {
+		if err := d.reserve(size, name); err != nil {
 			return err
 		}
 		now := d.opts.Now()

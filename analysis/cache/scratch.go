@@ -14,7 +14,8 @@ import (
 // Scratch keeps entries for as long as it is open, in files that have no name:
 // they are gone when nobody has them open, however a process ends.
 type Scratch struct {
-	dir string
+	dir   string
+	quota *Quota
 
 	mu      sync.Mutex
 	entries map[string]*shared // by kind/key
@@ -30,6 +31,12 @@ func Temporary(dir string) *Scratch {
 		dir = os.TempDir()
 	}
 	return &Scratch{dir: dir, entries: map[string]*shared{}}
+}
+
+// Within has the files of an empty Scratch count towards a quota.
+func (s *Scratch) Within(q *Quota) *Scratch {
+	s.quota = q
+	return s
 }
 
 // Get opens an entry.
@@ -138,11 +145,15 @@ func (d *draft) Write(b []byte) (int, error) {
 	if d.err == nil {
 		d.err = context.Cause(d.ctx)
 	}
+	if d.err == nil {
+		d.err = d.scratch.quota.take(int64(len(b)))
+	}
 	if d.err != nil {
 		return 0, d.err
 	}
 	n, err := d.file.Write(b)
 	d.size += int64(n)
+	d.scratch.quota.give(int64(len(b) - n))
 	if err != nil {
 		d.err = d.scratch.unwritable(err)
 	}
@@ -169,7 +180,7 @@ func (d *draft) Commit(key string) (Blob, error) {
 		return nil, errors.Join(err, d.Discard())
 	}
 	d.done = true
-	return d.scratch.keep(d.kind+"/"+key, &shared{file: d.file, size: d.size, uses: 1})
+	return d.scratch.keep(d.kind+"/"+key, &shared{file: d.file, size: d.size, quota: d.scratch.quota, uses: 1})
 }
 
 // Discard gives the file up.
@@ -178,15 +189,17 @@ func (d *draft) Discard() error {
 		return nil
 	}
 	d.done = true
+	d.scratch.quota.give(d.size)
 	return d.file.Close()
 }
 
 // shared is a file without a name, closed after its last use.
 type shared struct {
-	file *os.File
-	size int64
-	mu   sync.Mutex
-	uses int
+	file  *os.File
+	size  int64
+	quota *Quota
+	mu    sync.Mutex
+	uses  int
 }
 
 func (s *shared) open() *handle {
@@ -206,6 +219,7 @@ func (s *shared) release() error {
 	if s.uses--; s.uses > 0 {
 		return nil
 	}
+	s.quota.give(s.size)
 	return s.file.Close()
 }
 

@@ -63,7 +63,7 @@ func TestErrorNamesEverySourceTried(t *testing.T) {
 	}{
 		"name":           {r.Host + "/app:1", func(o *image.Registry) { o.PlainHTTP = []string{r.Host} }, []string{"docker", "podman", "containerd", "registry"}, fault.NotFound},
 		"plain http":     {r.Host + "/app:1", func(*image.Registry) {}, []string{"docker", "podman", "containerd", "registry"}, fault.Invalid},
-		"path and name":  {"app", func(o *image.Registry) { o.CAFiles = []string{"/nowhere/ca.pem"} }, []string{"oci-dir", "docker", "podman", "containerd", "registry"}, fault.Invalid},
+		"path and name":  {"app", func(o *image.Registry) { o.CAs = []image.CA{{Authority: "docker.io", File: "/nowhere/ca.pem"}} }, []string{"oci-dir", "docker", "podman", "containerd", "registry"}, fault.Invalid},
 		"nothing at all": {"./no where", func(*image.Registry) {}, nil, fault.NotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -135,7 +135,7 @@ func TestArchiveIsNotTakenForAName(t *testing.T) {
 				ref = c.as
 			}
 			req := anywhere(t, ref)
-			req.Options.Registry.CAFiles = []string{"/nowhere/ca.pem"} // nobody is asked
+			req.Options.Registry.CAs = []image.CA{{Authority: "docker.io", File: "/nowhere/ca.pem"}} // nobody is asked
 			err := refuse(t, req)
 			if asked := strings.Contains(err.Error(), "registry"); asked != (c.says == "") {
 				t.Errorf("looked for as a name: %t: %v", asked, err)

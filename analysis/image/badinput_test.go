@@ -69,6 +69,7 @@ func TestBadInput(t *testing.T) {
 		{"blob missing", "oci-dir", without(t, img), nil, fault.NotFound, "lacks blobs/sha256/"},
 		{"too many layers", "docker-archive", docker(), func(r *image.Request) { r.Options.Limits.MaxLayers = 2 }, fault.TooLarge, "limit layers"},
 		{"too many layers as OCI", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxLayers = 2 }, fault.TooLarge, "limit layers"},
+		{"too many bytes as stored", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxStoredBytes = 100 }, fault.TooLarge, "limit compressed image size"},
 		{"too many entries", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxArchived = 3 }, fault.TooLarge, "a bound that is fixed"},
 		{"too long a manifest", "oci-archive", oci(), func(r *image.Request) { r.Options.Limits.MaxManifestBytes = 100 }, fault.TooLarge, "100 bytes, a limit that is fixed"},
 		{"no such folder to spill in", "docker-archive", packed(t, docker()), func(r *image.Request) { r.Options.TempDir += "/none"; os.Remove(r.Options.TempDir) }, fault.Internal, "no such file"},

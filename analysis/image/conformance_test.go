@@ -136,7 +136,7 @@ func inRegistry(t *testing.T, img v1.Image) image.Request {
 	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{TLS: true})
 	r.Push(t, "team/app:1", img)
 	req := request(t, "registry", r.Host+"/team/app:1")
-	req.Options.Registry.CAFiles = []string{r.CAFile}
+	req.Options.Registry.CAs = trusted(r)
 	return req
 }
 

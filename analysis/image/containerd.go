@@ -62,10 +62,12 @@ type containerd struct {
 	api       *client.Client
 	address   string
 	namespace string
+	stall     time.Duration
 }
 
 func (v *visit) connectContainerd() (*containerd, error) {
-	c := &containerd{address: v.Options.Containerd.Address, namespace: v.Options.Containerd.Namespace}
+	o := v.Options.Containerd
+	c := &containerd{address: o.Address, namespace: o.Namespace, stall: orMinute(o.StallTimeout)}
 	if c.address == "" {
 		c.address = defaults.DefaultAddress
 	}
@@ -153,15 +155,22 @@ func (c *containerd) failed(err error) error {
 		WithHint("check that CONTAINERD_ADDRESS is containerd's socket, and that you may open it")
 }
 
-// open gives a blob of the content store.
+// open gives a blob of the content store. It fails where that stalls.
 func (c *containerd) open(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := watchStall(c.stall, cancel)
 	r, err := c.api.ContentStore().ReaderAt(ctx, ocispec.Descriptor{Digest: digest.Digest(d.Digest.String()), Size: d.Size})
+	if err != nil {
+		timer.Stop()
+		defer cancel(nil)
+	}
 	if errdefs.IsNotFound(err) {
 		return nil, fault.New(fault.NotFound, "containerd knows %s but does not keep it", d.Digest).
 			WithHint("pull the image again, and with all its content: containerd may be set to discard layers it has unpacked")
 	}
 	if err != nil {
-		return nil, c.lookUpFailed(ctx, err)
+		return nil, c.lookUpFailed(ctx, orCause(ctx, err))
 	}
-	return readCloser{content.NewReader(r), r}, nil
+	body := &watched{ReadCloser: readCloser{content.NewReader(r), r}, ctx: ctx, cancel: cancel, timer: timer, every: c.stall}
+	return unbroken{body, "containerd at " + c.address}, nil
 }

@@ -106,7 +106,7 @@ func (d daemon) saved(ctx context.Context, found client.ImageInspectResult) (io.
 		return nil, err
 	}
 	body := &watched{ReadCloser: stream, ctx: reading, cancel: cancel, timer: timer, every: daemonSaves}
-	return readCloser{unbroken{body, d}, body}, nil
+	return unbroken{body, "the daemon at " + printable(d.host)}, nil
 }
 
 // read has the layers read while the daemon saves the image. One whose layers
@@ -125,16 +125,16 @@ func (d daemon) read(ctx context.Context, p *pass, found client.ImageInspectResu
 	return at, pic, nil
 }
 
-// unbroken says of a stream that breaks that it was the daemon's.
+// unbroken says of a stream that breaks whose it was.
 type unbroken struct {
-	io.Reader
-	from daemon
+	io.ReadCloser
+	from string
 }
 
 func (u unbroken) Read(p []byte) (int, error) {
-	n, err := u.Reader.Read(p)
+	n, err := u.ReadCloser.Read(p)
 	if err != nil && err != io.EOF {
-		err = fault.New(fault.Unavailable, "the daemon at %s broke off: %w", printable(u.from.host), err)
+		err = fault.New(fault.Unavailable, "%s broke off: %w", u.from, err)
 	}
 	return n, err
 }

@@ -297,8 +297,29 @@ func (x *export) expected(name string) (v1.Hash, bool) {
 			return h, true
 		}
 	}
-	return x.legacy(name)
+	if h, ok := x.legacy(name); ok {
+		return h, true
+	}
+	return x.known(name)
 }
+
+// known is the diff ID of the layer in the file of that name, where that is the
+// digest of a packed layer that was seen before.
+func (x *export) known(name string) (v1.Hash, bool) {
+	hex := path.Base(name)
+	if !isHex(hex) {
+		return v1.Hash{}, false
+	}
+	data, ok := x.pass.recall(packedKey(v1.Hash{Algorithm: "sha256", Hex: hex}))
+	if !ok {
+		return v1.Hash{}, false
+	}
+	h, err := v1.NewHash(string(data))
+	return h, err == nil && h.Algorithm == "sha256"
+}
+
+// packedKey is what the diff ID of a packed layer is remembered by.
+func packedKey(digest v1.Hash) string { return "packed layer " + digest.String() }
 
 // arriving is a file of an export while it comes.
 type arriving struct {
@@ -390,6 +411,9 @@ func (x *export) complete(ctx context.Context, all []*layer) error {
 		}
 		if err := f.is(l); err != nil {
 			return err
+		}
+		if _, ok := x.expected(l.desc.Digest.Hex); !ok && f.digest == l.desc.Digest {
+			x.pass.remember(packedKey(f.digest), []byte(f.diffID.String()))
 		}
 	}
 	return x.pass.each(ctx, x.pass.unread(rest), x.pass.Layer)

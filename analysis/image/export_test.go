@@ -3,6 +3,7 @@ package image
 import (
 	"context"
 	"io"
+	"net/http"
 
 	"github.com/tidepole/tidepole/formats/reference"
 )
@@ -32,4 +33,27 @@ func RepositoryURL(ref string, plain bool) (string, error) {
 		return "", err
 	}
 	return repo.Scheme() + "://" + repo.RegistryStr() + "/v2/" + repo.RepositoryStr(), nil
+}
+
+// Reach is how near an address is.
+func Reach(addr string) string { return reachOf(addr).String() }
+
+// AskAbroad asks for an address that an image from a registry names, when a
+// connection to the registry has been made.
+func AskAbroad(ctx context.Context, o Registry, registry, url string) error {
+	g, err := newGuard(o, registry)
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	g.near.Store(int32(reachOf(registry)))
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := abroad{g}.RoundTrip(req)
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
 }

@@ -61,12 +61,13 @@ type Image struct {
 	Identity
 	Source string // a name of Sources
 
-	ctx     context.Context // ends with Close
-	visit   *visit
-	diffIDs []string
-	whole   bool // Identity and diffIDs are complete
-	read    func(context.Context, *pass) error
-	close   func() error
+	ctx      context.Context // ends with Close
+	visit    *visit
+	diffIDs  []string
+	whole    bool // Identity and diffIDs are complete
+	exported bool
+	read     func(context.Context, *pass) error
+	close    func() error
 }
 
 // Open opens an image. Manifest and configuration are read and verified where they
@@ -108,6 +109,10 @@ func Resolve(ctx context.Context, req Request) (Identity, error) {
 // DiffIDs are the digests of the layers, unpacked, the lowest first. Before Read,
 // those of a daemon's image are only what the daemon says they are, if anything.
 func (i *Image) DiffIDs() []string { return slices.Clone(i.diffIDs) }
+
+// Exported tells whether a daemon exports the whole image each time that any of its
+// layers is read.
+func (i *Image) Exported() bool { return i.exported }
 
 // Close removes everything spilled and ends what is still being read.
 func (i *Image) Close() error {

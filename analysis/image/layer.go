@@ -24,6 +24,7 @@ type layer struct {
 
 // stored is the layer as it lies there.
 func (l *layer) stored(ctx context.Context) (*stored, error) {
+	l.tell(0, false) // the first byte may take its time
 	r, err := l.open(ctx, l.desc)
 	if err != nil {
 		return nil, within("read layer "+l.desc.Digest.String(), err)
@@ -104,12 +105,17 @@ func (s *stored) hash() v1.Hash { return s.sum.hash() }
 func (s *stored) tell() {
 	if done := s.ended && s.failed == nil; done || s.sum.n-s.reported >= reportEvery {
 		s.reported = s.sum.n
-		total := s.layer.desc.Size
-		if s.layer.loose {
-			total = 0 // listed is the size unpacked
-		}
-		s.layer.report(Progress{Stage: s.layer.stage, Item: s.layer.desc.Digest.String(), Done: s.sum.n, Total: total, Finished: done})
+		s.layer.tell(s.sum.n, done)
 	}
+}
+
+// tell reports how much of the layer was read.
+func (l *layer) tell(n int64, finished bool) {
+	total := l.desc.Size
+	if l.loose {
+		total = 0 // listed is the size unpacked
+	}
+	l.report(Progress{Stage: l.stage, Item: l.desc.Digest.String(), Done: n, Total: total, Finished: finished})
 }
 
 func (s *stored) Close() error { return s.from.Close() }

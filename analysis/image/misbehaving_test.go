@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -167,11 +168,80 @@ func TestStalledRegistryIsGivenUp(t *testing.T) {
 	})})
 	r.Push(t, "app:1", img)
 	req := ask("app:1")
-	req.Options.Registry.StallTimeout = 50 * time.Millisecond
+	req.Options.Registry.StallTimeout = 200 * time.Millisecond
 	err := failToRead(t, req, image.Reading{})
 	same(t, "kind", fault.Of(err), fault.Unavailable)
 	if err == nil || !strings.Contains(err.Error(), "silent") {
 		t.Errorf("%v does not say that nothing came", err)
+	}
+}
+
+// A byte now and then is as good as none.
+func TestDrippingRegistryIsGivenUp(t *testing.T) {
+	t.Parallel()
+	img := bigLayer(t)
+	r, ask := plain(t, imagetest.RegistryOptions{Wrap: spoiled("/blobs/"+layerDigest(t, img), func(w http.ResponseWriter, req *http.Request, a *answer) bool {
+		for _, b := range a.body {
+			w.Write([]byte{b})
+			w.(http.Flusher).Flush()
+			select {
+			case <-req.Context().Done():
+				return true
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		return true
+	})})
+	r.Push(t, "app:1", img)
+	req := ask("app:1")
+	req.Options.Registry.StallTimeout = 500 * time.Millisecond
+	err := failToRead(t, req, image.Reading{})
+	same(t, "kind", fault.Of(err), fault.Unavailable)
+	if err == nil || !strings.Contains(err.Error(), "silent") {
+		t.Errorf("%v does not say that too little came", err)
+	}
+}
+
+// The answer to the first question of all begins, and does not end.
+func TestRegistryThatStallsWhileItIsSignedInTo(t *testing.T) {
+	t.Parallel()
+	r, ask := plain(t, imagetest.RegistryOptions{Wrap: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			w.(http.Flusher).Flush()
+			<-req.Context().Done()
+		})
+	}})
+	req := ask("app:1")
+	req.Options.Registry.StallTimeout = 200 * time.Millisecond
+	for what, err := range map[string]error{"open": refuse(t, req), "ping": image.Ping(t.Context(), r.Host, req.Options.Registry)} {
+		if fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "silent") {
+			t.Errorf("%s: %v does not say that nothing came", what, err)
+		}
+	}
+}
+
+// Who reads no more of a layer does not wait for its sender.
+func TestStreamIsAbandoned(t *testing.T) {
+	img := bigLayer(t)
+	r, ask := plain(t, imagetest.RegistryOptions{Wrap: spoiled("/blobs/"+layerDigest(t, img), func(w http.ResponseWriter, req *http.Request, a *answer) bool {
+		w.Write(a.body[:1<<20])
+		w.(http.Flusher).Flush()
+		<-req.Context().Done()
+		return true
+	})})
+	r.Push(t, "app:1", img)
+	enough := errors.New("enough")
+	err := failToRead(t, ask("app:1"), image.Reading{Layer: func(_ context.Context, s image.Stream) error {
+		time.AfterFunc(100*time.Millisecond, s.Abandon)
+		if _, err := io.Copy(io.Discard, s); !errors.Is(err, context.Canceled) {
+			t.Errorf("%v, not that it was abandoned", err)
+		}
+		return enough
+	}})
+	if !errors.Is(err, enough) {
+		t.Errorf("%v is not what the reader said", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -59,6 +60,10 @@ func (p *picture) check(v *visit) error {
 	if limit := v.Options.Limits.MaxLayers; len(layers) > limit {
 		return tooManyLayers("it has more than %d layers", limit)
 	}
+	if limit := v.Options.Limits.MaxStoredBytes; limit > 0 && storedBytes(layers) > limit {
+		return fault.New(fault.TooLarge, "its layers have more than %d bytes together, as they are stored (limit compressed image size)", limit).
+			WithHint("--max-compressed-image-size-mb of the server, or worker, raises the limit")
+	}
 	if len(layers) != len(diffIDs) {
 		return fault.New(fault.Unsupported, "its manifest lists %d layers and its configuration %d", len(layers), len(diffIDs))
 	}
@@ -73,6 +78,17 @@ func (p *picture) check(v *visit) error {
 		}
 	}
 	return nil
+}
+
+// storedBytes is the size of all layers together, as the manifest has it.
+func storedBytes(layers []v1.Descriptor) (sum int64) {
+	for _, d := range layers {
+		if d.Size > math.MaxInt64-sum {
+			return math.MaxInt64
+		}
+		sum += max(d.Size, 0)
+	}
+	return sum
 }
 
 func tooManyLayers(what string, limit int) error {

@@ -14,7 +14,7 @@ import (
 // Ping tells whether a registry is there and takes the credentials that are known
 // for it. A fault.Denied is its refusal.
 func Ping(ctx context.Context, registry string, o Registry) error {
-	g, err := newGuard(o)
+	g, err := newGuard(o, registry)
 	if err != nil {
 		return err
 	}
@@ -31,12 +31,14 @@ func Ping(ctx context.Context, registry string, o Registry) error {
 	if err != nil {
 		return err
 	}
-	fail := registryFault{authority: registry, signedIn: auth != nil}
-	signed, err := transport.NewWithContext(ctx, reg, orAnonymous(auth), g, nil)
+	fail := registryFault{authority: registry, signedIn: auth != nil, plainly: g.allowsPlain(registry)}
+	signing, cancel := o.signingIn(ctx)
+	defer cancel()
+	signed, err := transport.NewWithContext(signing, reg, orAnonymous(auth), g, nil)
 	if err != nil {
 		return fail.of(ctx, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, reg.Scheme()+"://"+reg.RegistryStr()+"/v2/", nil)
+	req, err := http.NewRequestWithContext(signing, http.MethodGet, reg.Scheme()+"://"+reg.RegistryStr()+"/v2/", nil)
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,11 @@ import (
 func doors(t *testing.T) map[string]image.Registry {
 	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{TLS: true, Username: "puller", Password: "secret"})
 	all := map[string]image.Registry{r.Host: {
-		CAFiles: []string{r.CAFile}, Credentials: []image.Credential{{Authority: r.Host, Username: "puller", Password: "secret"}},
+		CAs: trusted(r), Credentials: []image.Credential{{Authority: r.Host, Username: "puller", Password: "secret"}},
 	}}
 	if host := os.Getenv("TIDEPOLE_TEST_REGISTRY_TLS"); host != "" {
 		all[host] = image.Registry{
-			CAFiles: []string{os.Getenv("TIDEPOLE_TEST_REGISTRY_CA")},
+			CAs: []image.CA{{Authority: host, File: os.Getenv("TIDEPOLE_TEST_REGISTRY_CA")}},
 			Credentials: []image.Credential{{
 				Authority: host, Username: os.Getenv("TIDEPOLE_TEST_REGISTRY_USERNAME"), Password: os.Getenv("TIDEPOLE_TEST_REGISTRY_PASSWORD"),
 			}},
@@ -53,7 +53,7 @@ func TestPingTellsWhetherARegistryTakesALogin(t *testing.T) {
 			t.Errorf("no login: %v", err)
 		}
 		strange := o
-		strange.CAFiles = nil
+		strange.CAs = nil
 		if err := image.Ping(t.Context(), host, strange); fault.Of(err) != fault.Unavailable {
 			t.Errorf("a certificate that nobody knows: %v", err)
 		}
@@ -160,7 +160,7 @@ func TestTagsNeedALogin(t *testing.T) {
 	for _, tag := range []string{"1", "2", "latest"} {
 		r.Push(t, "team/app:"+tag, imagetest.New(t, imagetest.Spec{Layers: []imagetest.Layer{{"a": {Content: tag}}}}))
 	}
-	o := image.Registry{CAFiles: []string{r.CAFile}, Credentials: []image.Credential{{Authority: r.Host, Username: "puller", Password: "secret"}}}
+	o := image.Registry{CAs: trusted(r), Credentials: []image.Credential{{Authority: r.Host, Username: "puller", Password: "secret"}}}
 	got, err := image.Tags(t.Context(), r.Host+"/team/app", o)
 	slices.Sort(got)
 	if diff := cmp.Diff([]string{"1", "2", "latest"}, got); diff != "" || err != nil {

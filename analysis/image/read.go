@@ -18,7 +18,7 @@ import (
 // Reading is how Image.Read goes about it.
 type Reading struct {
 	// AtOnce is how many layers are read at the same time; 0 is as many as there
-	// are processors. Each takes up to 2 MiB, and the window of zstd.
+	// are processors, and 8 at most. Each takes up to 2 MiB, and the window of zstd.
 	AtOnce int
 
 	// Have tells which layers need not be read; nil: none. A layer that it has is
@@ -40,6 +40,7 @@ type Reading struct {
 // sender breaks off or the context ends.
 type Stream interface {
 	io.Reader
+	Abandon()       // has a Read that waits, and all after it, fail: for who reads no more of it
 	DiffID() string // certain after io.EOF; "" before it where an export does not tell
 }
 
@@ -74,6 +75,10 @@ func (i *Image) Read(ctx context.Context, r Reading) error {
 	return within("read "+i.visit.shown()+" from "+i.Source, err)
 }
 
+// mostAtOnce bounds how many layers are read at the same time where nothing else
+// is asked for: beyond that memory would grow with processors, and hardly the speed.
+const mostAtOnce = 8
+
 // pass is one reading of an image.
 type pass struct {
 	Reading
@@ -86,7 +91,7 @@ type pass struct {
 
 func newPass(v *visit, r Reading) *pass {
 	if r.AtOnce <= 0 {
-		r.AtOnce = runtime.GOMAXPROCS(0)
+		r.AtOnce = min(runtime.GOMAXPROCS(0), mostAtOnce)
 	}
 	if r.Have == nil {
 		r.Have = func(string) bool { return false }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -237,6 +238,40 @@ func TestLayersThatAreHadAreNotRead(t *testing.T) {
 	}
 }
 
+// With many processors no more layers are read at once than memory is planned for.
+func TestLayersAtOnceAreBounded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
+	const most = 8
+	var s imagetest.Spec
+	for i := range 3 * most {
+		s.Layers = append(s.Layers, imagetest.Layer{fmt.Sprint(i): {Content: fmt.Sprint(i)}})
+	}
+	img := imagetest.New(t, s)
+	var now, highest atomic.Int32
+	full := make(chan struct{})
+	fill := sync.OnceFunc(func() { close(full) })
+	r := image.Reading{Layer: func(context.Context, image.Stream) error {
+		defer now.Add(-1)
+		n := now.Add(1)
+		for h := highest.Load(); n > h && !highest.CompareAndSwap(h, n); h = highest.Load() {
+		}
+		if n == most {
+			fill()
+		}
+		select {
+		case <-full:
+			time.Sleep(50 * time.Millisecond) // so that more could come
+		case <-time.After(10 * time.Second):
+		}
+		return nil
+	}}
+	got := open(t, request(t, "oci-dir", imagetest.OCIDir(t, items(img))))
+	if err := got.Read(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	same(t, "layers at once", highest.Load(), int32(most))
+}
+
 func TestRegistryIsNotAskedForWhatIsHad(t *testing.T) {
 	img := imagetest.New(t, spec())
 	var asked atomic.Int32
@@ -310,6 +345,44 @@ func TestSizesAreRemembered(t *testing.T) {
 	same(t, "read", len(read(t, again, had)), 0)
 	same(t, "manifest", string(again.Manifest), string(made(t, img)))
 	same(t, "identity", again.Identity, got.Identity)
+}
+
+// Layers that are packed are read for their sizes once, and not each time that
+// another layer is read.
+func TestPackedLayersAreMeasuredOnce(t *testing.T) {
+	img := imagetest.New(t, spec())
+	req := request(t, "docker-archive", imagetest.DockerArchive(t, map[string]v1.Image{"app:1": img}))
+	var mu sync.Mutex
+	told := map[string]bool{}
+	req.Options.Progress = func(p image.Progress) {
+		mu.Lock()
+		defer mu.Unlock()
+		if p.Stage == "read" {
+			told[p.Item] = true
+		}
+	}
+	got := open(t, req)
+	read(t, got, image.Reading{})
+	ids := diffIDs(t, img)
+	clear(told)
+	same(t, "read", len(read(t, got, having(ids[1:]...))), 1)
+	same(t, "layers that were read", len(told), 1)
+	same(t, "exported", got.Exported(), false)
+}
+
+// The layers of a daemon that keeps them packed are told apart by what was
+// remembered of them.
+func TestPackedLayersOfAnExportAreKnownAgain(t *testing.T) {
+	img := imagetest.New(t, spec())
+	req := inFake(func(t testing.TB, img v1.Image) string { return newerDocker(t, img, img) })(t, img)
+	got := open(t, req)
+	m := memory{}
+	read(t, got, image.Reading{Remember: m})
+	same(t, "exported", got.Exported(), true)
+	ids := diffIDs(t, img)
+	part := having(ids[1:]...)
+	part.Remember = m
+	same(t, "read", slices.Collect(maps.Keys(read(t, got, part))), ids[:1])
 }
 
 // Whatever a layer's reader leaves is read and verified.
@@ -554,7 +627,7 @@ func TestRegistryThatMisbehavesWhileItIsRead(t *testing.T) {
 		})})
 		r.Push(t, "app:1", img)
 		req := ask("app:1")
-		req.Options.Registry.StallTimeout = 50 * time.Millisecond
+		req.Options.Registry.StallTimeout = 200 * time.Millisecond
 		err := failToRead(t, req, image.Reading{})
 		same(t, "kind", fault.Of(err), fault.Unavailable)
 		if !strings.Contains(err.Error(), "silent") {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -24,6 +25,11 @@ func plain(t *testing.T, o imagetest.RegistryOptions) (*imagetest.Registry, func
 		req.Options.Registry.PlainHTTP = []string{r.Host}
 		return req
 	}
+}
+
+// trusted is a registry's own certificate.
+func trusted(r *imagetest.Registry) []image.CA {
+	return []image.CA{{Authority: r.Host, File: r.CAFile}}
 }
 
 // twoPlatforms is an index as BuildKit makes it: with an attestation.
@@ -79,6 +85,27 @@ func TestResolveReadsNoLayer(t *testing.T) {
 	}
 }
 
+// That a layer is pulled is told before its first byte is there, which may take long.
+func TestPullIsToldAtOnce(t *testing.T) {
+	r, ask := plain(t, imagetest.RegistryOptions{})
+	r.Push(t, "app:1", imagetest.New(t, spec()))
+	req := ask("app:1")
+	var lock sync.Mutex
+	begun, first := map[string]bool{}, map[string]int64{}
+	req.Options.Progress = func(p image.Progress) {
+		lock.Lock()
+		defer lock.Unlock()
+		if p.Stage == "pull" && !begun[p.Item] {
+			begun[p.Item], first[p.Item] = true, p.Done
+		}
+	}
+	layers := read(t, open(t, req), image.Reading{})
+	same(t, "layers that were told of", len(first), len(layers))
+	for layer, done := range first {
+		same(t, "bytes of "+layer+" when it was first told of", done, int64(0))
+	}
+}
+
 func TestRegistryCredentials(t *testing.T) {
 	const user, password = "alice", "correct-horse"
 	img := imagetest.New(t, spec())
@@ -99,7 +126,7 @@ func TestRegistryCredentials(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			req := request(t, "registry", r.Host+"/app:1")
-			req.Options.Registry.CAFiles = []string{r.CAFile}
+			req.Options.Registry.CAs = trusted(r)
 			c.set(&req.Options.Registry)
 			if c.kind == fault.Internal {
 				read(t, open(t, req), image.Reading{})
@@ -173,7 +200,7 @@ func TestTLS(t *testing.T) {
 	same(t, "another's certificate unchecked", fault.Of(refuse(t, req)), fault.Unavailable)
 	req.Options.Registry.SkipVerify = []string{r.Host}
 	open(t, req)
-	req.Options.Registry.CAFiles = []string{filepath.Join(t.TempDir(), "none.pem")}
+	req.Options.Registry.CAs = []image.CA{{Authority: r.Host, File: filepath.Join(t.TempDir(), "none.pem")}}
 	same(t, "no such CA file", fault.Of(refuse(t, req)), fault.Invalid)
 }
 
@@ -189,6 +216,15 @@ func TestPlainHTTPOnlyWhereAsked(t *testing.T) {
 		t.Errorf("the hint %q does not name %s", fault.Hint(err), r.Host)
 	}
 	same(t, "requests that came in", r.Requests()-before, 0)
+}
+
+// That a registry which may be spoken to without TLS breaks off is no more than that,
+// whatever was tried before: another attempt may help.
+func TestPlainHTTPThatBreaksOff(t *testing.T) {
+	_, ask := plain(t, imagetest.RegistryOptions{Wrap: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	}})
+	same(t, "kind", fault.Of(refuse(t, ask("app:1"))), fault.Unavailable)
 }
 
 func TestCredentialsAreNotSentToWhereARedirectLeads(t *testing.T) {
@@ -254,7 +290,7 @@ func TestTokenServer(t *testing.T) {
 	}})
 	r.Push(t, "app:1", img)
 	req := request(t, "registry", r.Host+"/app:1")
-	req.Options.Registry.CAFiles = []string{r.CAFile}
+	req.Options.Registry.CAs = trusted(r)
 	req.Options.Registry.Credentials = given(r.Host, "alice", "correct-horse")
 	token = "a-token"
 

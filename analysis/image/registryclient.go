@@ -35,7 +35,7 @@ var retried = []int{
 
 // newRegistryClient signs in to the repository's registry.
 func newRegistryClient(ctx context.Context, ref reference.Reference, o Registry) (*registryClient, error) {
-	g, err := newGuard(o)
+	g, err := newGuard(o, ref.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -49,18 +49,26 @@ func newRegistryClient(ctx context.Context, ref reference.Reference, o Registry)
 	}
 	c := &registryClient{
 		guard: g, repo: repo, stall: o.stall(),
-		fail: registryFault{authority: ref.Registry, signedIn: auth != nil},
+		fail: registryFault{authority: ref.Registry, signedIn: auth != nil, plainly: g.allowsPlain(ref.Registry)},
 	}
 	inner := transport.NewRetry(g,
 		transport.WithRetryBackoff(transport.Backoff{Duration: 300 * time.Millisecond, Factor: 4, Jitter: 0.1, Steps: 3}),
 		transport.WithRetryPredicate(isBusy), transport.WithRetryStatusCodes(retried...))
-	signed, err := transport.NewWithContext(ctx, repo.Registry, orAnonymous(auth), inner, []string{c.repo.Scope(transport.PullScope)})
+	signing, cancel := o.signingIn(ctx)
+	defer cancel()
+	signed, err := transport.NewWithContext(signing, repo.Registry, orAnonymous(auth), inner, []string{c.repo.Scope(transport.PullScope)})
 	if err != nil {
 		g.close()
 		return nil, c.fail.of(ctx, err)
 	}
 	c.http = &http.Client{Transport: signed}
 	return c, nil
+}
+
+// signingIn bounds how long signing in may take in all: of its answers only the
+// beginning is watched.
+func (o Registry) signingIn(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, attempts*o.stall(), errStalled)
 }
 
 // repositoryOf is the repository as its registry calls it: Docker Hub keeps
@@ -133,24 +141,37 @@ func (c *registryClient) open(ctx context.Context, d v1.Descriptor) (io.ReadClos
 		}
 		return resp.Body, nil
 	}}
-	if err := c.again(ctx, r.connect); err != nil {
-		return nil, c.fail.of(ctx, err)
+	err := c.again(ctx, r.connect)
+	switch {
+	case err == nil:
+		return r, nil
+	case isMissing(err) && len(d.URLs) > 0:
+		return c.foreign(ctx, d, c.fail.of(ctx, err))
 	}
-	return r, nil
+	return nil, c.fail.of(ctx, err)
 }
 
-// get asks for a path of the repository, from an offset on. The answer's body
-// fails where it stalls.
+// get asks for a path of the repository, from an offset on.
 func (c *registryClient) get(ctx context.Context, path string, offset int64) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
 	url := c.repo.Scheme() + "://" + c.repo.RegistryStr() + "/v2/" + c.repo.RepositoryStr() + "/" + path
+	accept := ""
+	if strings.HasPrefix(path, "manifests/") {
+		accept = accepted
+	}
+	return c.ask(ctx, c.http, url, accept, offset)
+}
+
+// ask asks for what is at an address, from an offset on. The answer's body fails
+// where it stalls.
+func (c *registryClient) ask(ctx context.Context, client *http.Client, url, accept string, offset int64) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
-	if strings.HasPrefix(path, "manifests/") {
-		req.Header.Set("Accept", accepted)
+	if accept != "" {
+		req.Header.Set("Accept", accept)
 	}
 	want := []int{http.StatusOK}
 	if offset > 0 {
@@ -158,7 +179,7 @@ func (c *registryClient) get(ctx context.Context, path string, offset int64) (*h
 		want = append(want, http.StatusPartialContent)
 	}
 	watch := watchStall(c.stall, cancel)
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	watch.Stop()
 	if err != nil {
 		err = orCause(ctx, err)

@@ -20,6 +20,7 @@ import (
 type registryFault struct {
 	authority string
 	signedIn  bool
+	plainly   bool // it may be spoken to without TLS
 }
 
 // of is err as a fault. Addresses are left out: those that registries redirect
@@ -40,6 +41,7 @@ func (r registryFault) of(ctx context.Context, err error) error {
 	}
 	var refused *plainHTTPError
 	plain := errors.As(err, &refused)
+	var stray *strayError
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return r.unavailable("%s refuses the connection", err)
@@ -47,12 +49,15 @@ func (r registryFault) of(ctx context.Context, err error) error {
 		return r.unavailable("the certificate of %s cannot be verified", err).
 			WithHint("if it is signed by an authority of your own, name the authority's certificate file for %s: "+
 				"ca in registries of the configuration, or TIDEPOLE_REGISTRY_CA; that of the process that pulls counts", r.authority)
-	case errors.Is(err, http.ErrSchemeMismatch), plain && (refused.host == r.authority):
+	case !r.plainly && errors.Is(err, http.ErrSchemeMismatch), plain && (refused.host == r.authority):
 		return fault.New(fault.Invalid, "%s speaks plain http, or no TLS, and plain http was not allowed for it", r.authority).
 			WithHint("if the way to it can be trusted, set insecure-http for %s where the image is pulled, which for a central analysis is the server: "+
 				"insecure-http in registries of its configuration, or TIDEPOLE_REGISTRY_INSECURE_HTTP", r.authority)
 	case plain:
 		return fault.New(fault.Forbidden, "%s leads to another host: %w", r.authority, refused)
+	case errors.As(err, &stray):
+		return fault.New(fault.Forbidden, "sign in at %s: %w, and they go to no host that it leads to in that way", r.authority, stray).
+			WithHint("if the registry speaks TLS, do not set insecure-http for it; or give it a token (token in registries of the configuration)")
 	case errors.Is(err, errStalled), isTimeout(err):
 		return r.unavailable("%s has fallen silent", err)
 	}

@@ -35,7 +35,7 @@ type Options struct {
 type Registry struct {
 	Credentials     []Credential  // each is sent to its own authority and to no other
 	DockerConfigDir string        // the folder of Docker's config.json, for its credentials and helpers; "" uses none
-	CAFiles         []string      // PEM files with certificates to trust beside the system's
+	CAs             []CA          // certificates to trust beside the system's, each for its own authority and where that leads
 	PlainHTTP       []string      // authorities that may be spoken to without TLS
 	SkipVerify      []string      // authorities whose certificate is not checked
 	StallTimeout    time.Duration // how long a registry may stay silent before it is asked again; 0 is a minute
@@ -49,6 +49,12 @@ type Credential struct {
 	Username  string
 	Password  string
 	Token     string // a bearer token, sent as it is
+}
+
+// CA is certificates to trust for one registry.
+type CA struct {
+	Authority string
+	File      string // PEM
 }
 
 // Docker is how the Docker daemon is reached. Host wins over Context, which wins
@@ -70,13 +76,15 @@ type Podman struct {
 
 // Containerd is how containerd is reached.
 type Containerd struct {
-	Address   string // path of its socket; "" is the system's
-	Namespace string // "" is "default"
+	Address      string        // path of its socket; "" is the system's
+	Namespace    string        // "" is "default"
+	StallTimeout time.Duration // how long it may stay silent; 0 is a minute
 }
 
 // Limits bound what an image may cost; 0 is the default given here.
 type Limits struct {
 	MaxImageBytes    int64 // all layers together, unpacked; and an archive that a daemon streams: 64 GiB
+	MaxStoredBytes   int64 // all layers together, as the manifest has their sizes; none
 	MaxManifestBytes int64 // a manifest, an index or a configuration: 8 MiB
 	MaxLayers        int   // 1,000
 	MaxArchived      int   // files, folders and links of the archive that holds an image, not of its layers: 100,000

@@ -174,7 +174,7 @@ func (s *stream) move(from io.Reader, in *ring, to chan<- block, spend, end func
 
 // end notes and sends why there is no more.
 func (s *stream) end(to chan<- block, err error) {
-	if err != io.EOF {
+	if err != io.EOF && s.ctx.Err() == nil { // else nobody reads it any more
 		s.mu.Lock()
 		if s.broken == nil {
 			s.broken = err
@@ -302,6 +302,9 @@ func (s *stream) check(got v1.Hash, size int64) error {
 	s.diffID, s.size = got, size
 	return io.EOF
 }
+
+// Abandon has whoever waits for more of the stream wait no longer.
+func (s *stream) Abandon() { s.cancel() }
 
 // DiffID is the digest of the whole stream; "" while it is not known.
 func (s *stream) DiffID() string {

@@ -11,12 +11,18 @@ import (
 var errStalled = errors.New("no data came for too long")
 
 // stall is how long a registry may stay silent.
-func (o Registry) stall() time.Duration {
-	if o.StallTimeout > 0 {
-		return o.StallTimeout
+func (o Registry) stall() time.Duration { return orMinute(o.StallTimeout) }
+
+func orMinute(d time.Duration) time.Duration {
+	if d > 0 {
+		return d
 	}
 	return time.Minute
 }
+
+// leastRate is what a sender must give in bytes a second, on the average of the
+// time that it may be silent: a byte now and then does not hold a reader for days.
+const leastRate = 256
 
 // watchStall gives a request up when its timer is not wound up again in time.
 func watchStall(after time.Duration, cancel context.CancelCauseFunc) *time.Timer {
@@ -30,13 +36,21 @@ type watched struct {
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
 	every  time.Duration
+
+	waited time.Duration // for the sender, since enough of it came
+	got    float64       // bytes since then
 }
 
 func (w *watched) Read(p []byte) (int, error) {
-	w.timer.Reset(w.every)
+	began := time.Now()
+	w.timer.Reset(w.every - w.waited)
 	n, err := w.ReadCloser.Read(p)
 	// Whoever reads may take its time; only the sender is watched.
 	w.timer.Stop()
+	w.waited += time.Since(began)
+	if w.got += float64(n); w.got >= leastRate*w.every.Seconds() {
+		w.waited, w.got = 0, 0
+	}
 	if err != nil && err != io.EOF {
 		err = orCause(w.ctx, err)
 	}

@@ -161,7 +161,7 @@ func (v *visit) sizedLater(ctx context.Context, m made) (*place, error) {
 	if err := v.suits(p, pic); err != nil {
 		return nil, err
 	}
-	p.known, p.expected = pic.identity(p), pic.diffIDs()
+	p.known, p.expected, p.again = pic.identity(p), pic.diffIDs(), true
 	p.known.Digest, p.known.ParentDigest, p.known.Manifest = "", "", nil
 	p.late = func(ctx context.Context, pass *pass) (*place, *picture, error) {
 		if err := pass.each(ctx, pass.unread(pic.layers), pass.Layer); err != nil {

@@ -27,6 +27,7 @@ type place struct {
 	// late has the layers read where the manifest can be told only then, and
 	// completes the place; nil elsewhere. What of it is known before is in known.
 	late     func(context.Context, *pass) (*place, *picture, error)
+	again    bool // its layers can be read once more, each by itself, by open
 	known    Identity
 	expected []string // diff IDs, as far as they are known
 }
@@ -76,15 +77,18 @@ func (v *visit) open(ctx context.Context, s source) (*Image, error) {
 	v.report(Progress{Stage: "resolve", Finished: true})
 	return &Image{
 		Identity: pic.identity(p), Source: v.source, visit: v, diffIDs: pic.diffIDs(), whole: true,
-		read: func(ctx context.Context, pass *pass) error {
-			return pass.each(ctx, pass.unread(pic.layers), pass.Layer)
-		},
+		read: pic.read,
 	}, nil
+}
+
+// read has the layers read that are not had.
+func (p *picture) read(ctx context.Context, pass *pass) error {
+	return pass.each(ctx, pass.unread(p.layers), pass.Layer)
 }
 
 // unread is an image of which reading will tell the rest.
 func (v *visit) unread(p *place) *Image {
-	img := &Image{Identity: p.known, Source: v.source, visit: v, diffIDs: p.expected}
+	img := &Image{Identity: p.known, Source: v.source, visit: v, diffIDs: p.expected, exported: !p.again}
 	img.read = func(ctx context.Context, pass *pass) error {
 		p, pic, err := p.late(ctx, pass)
 		if err != nil {
@@ -95,6 +99,9 @@ func (v *visit) unread(p *place) *Image {
 		}
 		if !img.whole { // else there may be others who read it again
 			img.Identity, img.diffIDs, img.whole = pic.identity(p), pic.diffIDs(), true
+			if !img.exported {
+				img.read = pic.read
+			}
 		}
 		return nil
 	}

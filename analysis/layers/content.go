@@ -21,15 +21,17 @@ func (r *Record) Content(ordinal int) (Content, bool) {
 	if ordinal < 0 || ordinal >= r.index.Len() {
 		return nil, false
 	}
-	i := r.index.item(ordinal)
-	if i.facts&(kept|withheld) != kept {
+	if r.index.brief(ordinal).facts&(kept|withheld) != kept {
 		return nil, false
 	}
-	from := r.starts[ordinal/startStep]
-	for n := ordinal - ordinal%startStep; n < ordinal; n++ {
-		from += r.index.item(n).kept()
+	from := r.starts[ordinal/runItems]
+	for n, i := range r.index.from(ordinal / runItems) {
+		if n == ordinal {
+			return &content{io.NewSectionReader(stretch{r}, from, i.size), string(i.path)}, true
+		}
+		from += i.kept()
 	}
-	return &content{io.NewSectionReader(stretch{r}, from, i.size), r.index.string(i.path)}, true
+	return nil, false
 }
 
 // content is a part of a record.

@@ -34,8 +34,8 @@ const (
 
 // What may be packed more tightly than this is not packed, so that a hostile
 // record cannot make its reader take much more memory than the file's size. A
-// row of the index has at least 4 bytes and takes at most 96 and maxShared of
-// names, so that a byte of the file takes at most 700 of memory.
+// row of the index has at least 4 bytes and takes no more than 10 beside itself, so
+// that a byte of the file takes at most 28 of memory.
 const (
 	maxRatio         = 8
 	maxAttachedRatio = 64
@@ -194,20 +194,19 @@ func encodeIndex(x *Index, c *chunks) {
 	c.write(encodeKinds(x.kinds))
 	c.flush()
 	var row []byte
-	before, last := &item{}, []byte(nil)
-	for n := range x.Len() {
+	var before item
+	for _, i := range x.all {
 		if len(c.raw) > blockSize-4*MaxPath {
 			c.flush()
-			before, last = &item{}, nil
+			before.become(&item{})
 		}
-		i := x.item(n)
-		row = appendRow(row[:0], x, i, before, last)
+		row = appendRow(row[:0], i, &before)
 		c.write(row)
-		before, last = i, x.bytes(i.path)
+		before.become(i)
 	}
 }
 
-func appendRow(row []byte, x *Index, i, before *item, last []byte) []byte {
+func appendRow(row []byte, i, before *item) []byte {
 	f := i.facts & (regular | sparse | kept)
 	if i.facts&withheld != 0 {
 		f &^= regular
@@ -215,18 +214,17 @@ func appendRow(row []byte, x *Index, i, before *item, last []byte) []byte {
 	f.set(sameOwner, i.flag == before.flag && i.mode == before.mode && i.uid == before.uid && i.gid == before.gid)
 	f.set(sameTime, i.seconds == before.seconds && i.nanoseconds == before.nanoseconds)
 	f.set(sameKind, i.kind == before.kind)
-	f.set(linked, i.link.length > 0)
+	f.set(linked, len(i.link) > 0)
 	f.set(fractional, i.nanoseconds != 0)
-	name := x.bytes(i.path)
 	shared := 0
-	for shared < min(len(name), len(last), maxShared) && name[shared] == last[shared] {
+	for shared < min(len(i.path), len(before.path), maxShared) && i.path[shared] == before.path[shared] {
 		shared++
 	}
 	row = append(row, byte(f), byte(shared))
-	row = appendName(row, name[shared:])
+	row = appendName(row, i.path[shared:])
 	row = binary.AppendVarint(row, i.size)
 	if f&linked != 0 {
-		row = appendName(row, x.bytes(i.link))
+		row = appendName(row, i.link)
 	}
 	if f&sameOwner == 0 {
 		row = append(row, i.flag)
@@ -246,6 +244,36 @@ func appendRow(row []byte, x *Index, i, before *item, last []byte) []byte {
 	return row
 }
 
+// row makes an item, which is that of the row before, that of the next one. Its
+// link is a part of the decoder's bytes.
+func (d *decoder) row(i *item) {
+	f := facts(d.byte())
+	i.facts = f & (regular | sparse | kept)
+	i.facts.set(regular|withheld, f&(kept|regular) == kept)
+	shared := int(d.byte())
+	if shared > len(i.path) {
+		d.failed, d.data = true, nil // more in common with the one before than that has
+		return
+	}
+	i.path = append(i.path[:shared], d.bytes(d.uvarint(MaxPath+1))...)
+	i.size = d.varint()
+	i.link = nil
+	if f&linked != 0 {
+		i.link = d.bytes(d.uvarint(MaxPath))
+	}
+	if f&sameOwner == 0 {
+		i.flag, i.mode, i.uid, i.gid = d.byte(), uint32(d.uvarint(math.MaxUint32)), d.varint(), d.varint()
+	}
+	if f&sameTime == 0 {
+		if i.seconds, i.nanoseconds = d.varint(), 0; f&fractional != 0 {
+			i.nanoseconds = uint32(d.uvarint(1e9 - 1))
+		}
+	}
+	if f&sameKind == 0 {
+		i.kind = uint16(d.uvarint(math.MaxUint16))
+	}
+}
+
 func appendName(row, name []byte) []byte {
 	return append(binary.AppendUvarint(row, uint64(len(name))), name...)
 }
@@ -258,15 +286,10 @@ func encodeKinds(kinds []string) []byte {
 	return out
 }
 
-// hasDigest tells whether the digest is stored; that of nothing is known.
-func (i *item) hasDigest() bool { return i.facts&regular != 0 && i.size > 0 }
-
 func encodeDigests(x *Index, c *chunks) {
-	for _, page := range x.items {
+	for _, page := range x.digests {
 		for i := range page {
-			if page[i].hasDigest() {
-				c.write(page[i].digest[:])
-			}
+			c.write(page[i][:])
 		}
 	}
 }
@@ -287,16 +310,12 @@ func decodeIndex(rows, digests []byte) (*Index, error) {
 		return nil, err
 	}
 	next := 0
-	empty := sha256.Sum256(nil)
 	err = eachChunk(digests, maxRatio, func(raw []byte) error {
 		for ; len(raw) >= sha256.Size; raw = raw[sha256.Size:] {
-			for next < x.Len() && !x.item(next).hasDigest() {
-				next++
-			}
-			if next == x.Len() {
+			if next == x.filled {
 				return errors.New("there are more digests than contents")
 			}
-			copy(x.item(next).digest[:], raw)
+			x.pushDigest(raw[:sha256.Size])
 			next++
 		}
 		if len(raw) > 0 {
@@ -304,13 +323,8 @@ func decodeIndex(rows, digests []byte) (*Index, error) {
 		}
 		return nil
 	})
-	for n := range x.Len() {
-		switch i := x.item(n); {
-		case i.facts&regular != 0 && i.size == 0:
-			i.digest = empty
-		case i.hasDigest() && n >= next && err == nil:
-			err = errors.New("there are fewer digests than contents")
-		}
+	if err == nil && next < x.filled {
+		err = errors.New("there are fewer digests than contents")
 	}
 	x.trim()
 	return x, err
@@ -331,55 +345,31 @@ func decodeKinds(d *decoder, x *Index) error {
 }
 
 func decodeRows(d *decoder, x *Index) error {
-	before, last := item{}, []byte(nil)
-	var name []byte
+	var i item
 	for !d.failed && len(d.data) > 0 {
-		f := facts(d.byte())
-		i := item{facts: f & (regular | sparse | kept)}
-		i.facts.set(regular|withheld, f&(kept|regular) == kept)
-		shared := int(d.byte())
-		if shared > len(last) {
-			return errors.New("a path has more in common with the one before than that has")
+		if d.row(&i); d.failed {
+			break
 		}
-		name = append(append(name[:0], last[:shared]...), d.bytes(d.uvarint(MaxPath+1))...)
-		i.size = d.varint()
-		var link []byte
-		if f&linked != 0 {
-			link = d.bytes(d.uvarint(MaxPath))
-		}
-		if i.flag, i.mode, i.uid, i.gid = before.flag, before.mode, before.uid, before.gid; f&sameOwner == 0 {
-			i.flag, i.mode, i.uid, i.gid = d.byte(), uint32(d.uvarint(math.MaxUint32)), d.varint(), d.varint()
-		}
-		if i.seconds, i.nanoseconds = before.seconds, before.nanoseconds; f&sameTime == 0 {
-			if i.seconds, i.nanoseconds = d.varint(), 0; f&fractional != 0 {
-				i.nanoseconds = uint32(d.uvarint(1e9 - 1))
-			}
-		}
-		if i.kind = before.kind; f&sameKind == 0 {
-			i.kind = uint16(d.uvarint(math.MaxUint16))
-		}
-		if err := i.check(name, len(x.kinds)); err != nil {
+		if err := i.check(len(x.kinds)); err != nil {
 			return err
 		}
-		if int64(len(x.text))*textBytes > MaxNames {
+		if int64(len(x.rows))*rowBytes > MaxNames {
 			return errors.New("it has too many names")
 		}
-		i.path, i.link = add(x, name), add(x, link)
-		x.push(i)
-		before, last = i, x.bytes(i.path)
+		x.push(&i)
 	}
 	return d.end()
 }
 
 // check says what is wrong with an entry, if something is.
-func (i *item) check(name []byte, kinds int) error {
+func (i *item) check(kinds int) error {
 	switch {
-	case !bytes.HasPrefix(name, []byte("/")) || len(name) > MaxPath+1:
-		return fmt.Errorf("a path is %.64q", name)
+	case !bytes.HasPrefix(i.path, []byte("/")) || len(i.path) > MaxPath+1:
+		return fmt.Errorf("a path is %.64q", i.path)
 	case i.size < 0:
-		return fmt.Errorf("%.64q has %d bytes", name, i.size)
+		return fmt.Errorf("%.64q has %d bytes", i.path, i.size)
 	case int(i.kind) >= kinds:
-		return fmt.Errorf("%.64q has a kind of content without a name", name)
+		return fmt.Errorf("%.64q has a kind of content without a name", i.path)
 	}
 	return nil
 }

@@ -23,6 +23,9 @@ const (
 	// batchBytes and batchFiles are of small files that are handed over at once.
 	batchBytes = 64 << 10
 	batchFiles = 64
+	// mostWorkers bounds the goroutines that observers of a layer run on, for each
+	// holds what a search needs; several layers are read at once.
+	mostWorkers = 8
 	// streamParts is how far a streamed file may be ahead of its slowest observer.
 	streamParts = 3
 )
@@ -60,7 +63,7 @@ var batches = sync.Pool{New: func() any { return new(batch) }}
 
 func newAudience(ctx context.Context, observers []Observer) *audience {
 	a := &audience{observers: observers, jobs: make(chan *batch, 1)}
-	for range runtime.GOMAXPROCS(0) {
+	for range min(runtime.GOMAXPROCS(0), mostWorkers) {
 		a.workers.Go(func() {
 			for b := range a.jobs {
 				a.work(ctx, b)

@@ -11,6 +11,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -532,6 +533,56 @@ func TestCancel(t *testing.T) {
 			}
 			<-done
 		})
+	}
+}
+
+// With many processors no more observers run at once than memory is planned for.
+func TestObserversAtOnceAreBounded(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(64))
+	const most = 8
+	var all []header
+	for i := range 40 {
+		all = append(all, file(fmt.Sprint(i), string(make([]byte, 64<<10))))
+	}
+	var now, highest atomic.Int32
+	observe := func(layers.Entry, int, io.Reader) {
+		defer now.Add(-1)
+		n := now.Add(1)
+		for h := highest.Load(); n > h && !highest.CompareAndSwap(h, n); h = highest.Load() {
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := readTar(t.Context(), tarOf(t, all...), layers.Options{Observers: []layers.Observer{observe}}); err != nil {
+		t.Fatal(err)
+	}
+	if n := highest.Load(); n > most {
+		t.Errorf("%d at once", n)
+	}
+}
+
+// stalled gives what it has, and then nothing until it is abandoned.
+type stalled struct {
+	io.Reader
+	left chan struct{}
+}
+
+func (s stalled) Read(p []byte) (int, error) {
+	if n, err := s.Reader.Read(p); err == nil {
+		return n, nil
+	}
+	<-s.left
+	return 0, io.ErrUnexpectedEOF
+}
+
+func (s stalled) Abandon() { close(s.left) }
+
+// That a limit is passed is told at once, though the sender gives nothing more.
+func TestLimitDoesNotWaitForTheSender(t *testing.T) {
+	data := tarOf(t, file("a", ""), file("b", ""), file("c", string(make([]byte, 2<<20))))
+	from := stalled{bytes.NewReader(data[:len(data)-1<<20]), make(chan struct{})}
+	_, err := layers.Read(t.Context(), from, nil, layers.Options{Budget: layers.NewBudget(layers.Limits{Entries: 1})})
+	if fault.Of(err) != fault.TooLarge {
+		t.Errorf("%v", err)
 	}
 }
 

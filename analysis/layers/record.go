@@ -26,15 +26,12 @@ type Record struct {
 	content  int64
 	blocks   []block
 	places   []int64 // of every placeStep-th block in the file
-	starts   []int64 // of the content of every startStep-th entry
+	starts   []int64 // of the content of the first entry of every run
 	attached map[string]section
 }
 
-// Of lists with an element for each of so many, so that they take little memory.
-const (
-	placeStep = 16
-	startStep = 64
-)
+// placeStep has a list with an element for each of so many take little memory.
+const placeStep = 16
 
 var records atomic.Uint64
 
@@ -245,15 +242,15 @@ func (w *Writer) Contents(x *Index, r io.ReaderAt) (*Record, error) {
 	return rec, nil
 }
 
-// starts is where the content of every startStep-th entry begins, for content
+// starts is where the content of the first entry of every run begins, for content
 // bytes of all that are kept.
 func starts(x *Index, content int64) (list []int64, err error) {
 	var sum int64
-	for n := range x.Len() {
-		if n%startStep == 0 {
+	for n, i := range x.all {
+		if n%runItems == 0 {
 			list = append(list, sum)
 		}
-		k := x.item(n).kept()
+		k := i.kept()
 		if k > content-sum {
 			return nil, errors.New("there is less content than its entries have")
 		}

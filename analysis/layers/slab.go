@@ -13,6 +13,7 @@ const blockSize = 256 << 10
 type slab struct {
 	data [blockSize]byte
 	used int          // bytes that are filled; for who fills it
+	firm int          // of them, those that packing would hardly pay for; likewise
 	refs atomic.Int32 // who holds it
 	home *shelf
 }
@@ -32,7 +33,7 @@ func (s *shelf) take(ctx context.Context) (*slab, error) {
 		return nil, context.Cause(ctx)
 	}
 	b := slabs.Get().(*slab)
-	b.home, b.used = s, 0
+	b.home, b.used, b.firm = s, 0, 0
 	b.refs.Store(1)
 	return b, nil
 }

@@ -58,7 +58,7 @@ func (w *Writer) withhold(x *Index, f Written, ordinals []int, save func(int, io
 		return err
 	}
 	for _, n := range out {
-		x.item(n).facts |= withheld
+		x.brief(n).facts |= withheld
 	}
 	return w.erase(f, hit)
 }
@@ -82,8 +82,7 @@ func (w *Writer) erase(f io.WriterAt, blocks map[int64]bool) error {
 // begins, and how many bytes it has.
 func (x *Index) eachKept(visit func(ordinal int, from, size int64) error) error {
 	var at int64
-	for n := range x.Len() {
-		i := x.item(n)
+	for n, i := range x.all {
 		if i.facts&kept == 0 {
 			continue
 		}

@@ -49,9 +49,13 @@ func (w *Writer) write(p []byte) {
 	w.err = err
 }
 
-// block writes a piece of content. All but the last have blockSize bytes.
-func (w *Writer) block(data []byte) {
-	stored := w.pack(data)
+// block writes a piece of content, packed if that pays. All but the last have
+// blockSize bytes.
+func (w *Writer) block(data []byte, pack bool) {
+	stored := data
+	if pack {
+		stored = w.pack(data)
+	}
 	w.blocks = append(w.blocks, block{uint32(len(stored)), crc32.Checksum(stored, castagnoli)})
 	w.content += int64(len(data))
 	w.write(stored)
@@ -114,10 +118,8 @@ var errFinished = errors.New("it is finished")
 
 // keptBytes is how much of an index's content is kept.
 func keptBytes(x *Index) (sum int64) {
-	for _, page := range x.items {
-		for i := range page {
-			sum += page[i].kept()
-		}
+	for _, i := range x.all {
+		sum += i.kept()
 	}
 	return sum
 }
@@ -157,7 +159,7 @@ func newPacker(w *Writer) *packer {
 		defer close(p.done)
 		for b := range p.full {
 			if w.err == nil {
-				w.block(b.data[:b.used])
+				w.block(b.data[:b.used], b.firm <= b.used/2)
 			}
 			if w.err != nil {
 				p.failed.Store(true)

@@ -106,7 +106,54 @@ func TestMappings(t *testing.T) {
 			equal(t, "mapping", x.mapped, mapped)
 			equal(t, "mapped", x.mapped != "", e.ImageMapped)
 			equal(t, "final action", x.action, e.FinalAction)
-			equal(t, "problems", []report.Problem(nil), e.Problems)
+			var problems []report.Problem
+			if x.mapped == "" {
+				problems = notJudged("no mapping of the policy matches this image: nothing was judged")
+			}
+			equal(t, "problems", problems, e.Problems)
+			equal(t, "undecided", x.mapped == "", e.Undecided())
+		})
+	}
+}
+
+func notJudged(details string) []report.Problem {
+	return []report.Problem{{Severity: "warn", Type: report.ProblemNotJudged, Details: details}}
+}
+
+// What passes because no rule is about it is told apart from what passes all rules.
+func TestNotJudged(t *testing.T) {
+	rules := policyOf(ruleOf("r", "GO", "always", "always"))
+	app := []document.ImageRule{{ID: "app", Name: "app", Registry: "*", Repository: "*", Image: document.ImageRef{Type: "tag", Value: "*"}}}
+	change := func(f func(*document.Policy)) document.Policy {
+		p := policyOf(rules.RuleSets[0].Rules...)
+		f(&p)
+		return p
+	}
+	noMapping := notJudged("no mapping of the policy matches this image: nothing was judged")
+	tests := []struct {
+		name     string
+		policy   document.Policy
+		problems []report.Problem
+		idle     []string
+	}{
+		{"rules", rules, nil, nil},
+		{"no mappings", change(func(p *document.Policy) { p.Mappings = nil }), noMapping, []string{"it has no mappings: no rule of it is about any image"}},
+		{"mappings of other images", change(func(p *document.Policy) { p.Mappings[0].Registry = "quay.io" }), noMapping, nil},
+		{"no rules", change(func(p *document.Policy) { p.RuleSets[0].Rules = nil }),
+			notJudged(`the rule sets of mapping "m" have no rules that can fire: nothing was judged`),
+			[]string{`the rule sets of mapping "m" have no rules: images that it matches are not judged`}},
+		{"no mappings, and allowed", change(func(p *document.Policy) { p.Mappings, p.AllowlistedImages = nil, app }), nil, []string{"it has no mappings: no rule of it is about any image"}},
+		{"no mappings, and denied", change(func(p *document.Policy) { p.Mappings, p.DenylistedImages = nil, app }), nil, []string{"it has no mappings: no rule of it is about any image"}},
+	}
+	for _, x := range tests {
+		t.Run(x.name, func(t *testing.T) {
+			e := evaluate(t, x.policy, fixture{})
+			equal(t, "problems", x.problems, e.Problems)
+			equal(t, "undecided", len(x.problems) > 0, e.Undecided())
+			if action := map[bool]string{true: report.Stop, false: report.Go}[e.ImageDenylisted]; e.FinalAction != action {
+				t.Errorf("the final action is %s, want %s", e.FinalAction, action)
+			}
+			equal(t, "idle", x.idle, policy.Idle(x.policy))
 		})
 	}
 }

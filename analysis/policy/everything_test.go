@@ -3,6 +3,8 @@ package policy_test
 import (
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tidepole/tidepole/analysis/policy"
 	"github.com/tidepole/tidepole/formats/bundle"
 	document "github.com/tidepole/tidepole/formats/policy"
@@ -94,6 +96,36 @@ func TestEveryTriggerIsInEverything(t *testing.T) {
 			if !g.Retired && !trigger.Retired && !used[name] && !aliased {
 				t.Errorf("the policy of everything lacks %s", name)
 			}
+		}
+	}
+}
+
+// What is collected for a policy alone gives the verdict that all of it gives.
+func TestCollectedForOnePolicy(t *testing.T) {
+	b, err := bundle.New(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	image := wholeImage()
+	image.write(t, b)
+	all, err := policy.Collect(t.Context(), b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policies := []document.Policy{everything(), policy.Default()}
+	for _, r := range everything().RuleSets[0].Rules {
+		policies = append(policies, policyOf(r))
+	}
+	in := inputOf(t, "registry.example/x:1", image)
+	for _, p := range policies {
+		in.Evidence = all
+		want := policy.Evaluate(p, in)
+		if in.Evidence, err = policy.CollectFor(t.Context(), b, p); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, policy.Evaluate(p, in)); diff != "" {
+			t.Errorf("rule %s (-all +for this policy):\n%s", p.RuleSets[0].Rules[0].ID, diff)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/policy"
 )
 
 // Part is a part of the evidence that a rule may need.
@@ -46,6 +47,7 @@ type Evidence struct {
 	contents   []match
 	retrieved  map[string][]byte
 	absent     map[Part]string
+	passFiles  bool // no rule looks at files
 }
 
 // Absent says why a part is absent or not whole; false where it is whole.
@@ -73,7 +75,29 @@ func noEvidence() *Evidence {
 
 // Collect reads from a bundle what rules look at: large parts once, as streams.
 func Collect(ctx context.Context, b *bundle.Bundle) (*Evidence, error) {
+	return collect(ctx, b, true)
+}
+
+// CollectFor reads what the rules of one policy look at. Files, of which an image has
+// the most, are passed over where none of them does.
+func CollectFor(ctx context.Context, b *bundle.Bundle, p policy.Policy) (*Evidence, error) {
+	return collect(ctx, b, looksAtFiles(p))
+}
+
+func looksAtFiles(p policy.Policy) bool {
+	for _, set := range p.RuleSets {
+		for _, r := range set.Rules {
+			if g, ok := gateNamed(r.Gate); ok && g.files {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func collect(ctx context.Context, b *bundle.Bundle, files bool) (*Evidence, error) {
 	e := noEvidence()
+	e.passFiles = !files
 	steps := []struct {
 		part    Part
 		kind    bundle.Kind

@@ -64,7 +64,12 @@ func (e *Evidence) collectDocument(ctx context.Context, b *bundle.Bundle) error 
 	defer r.Close()
 	delete(e.absent, Files)
 	d := &documentReader{Evidence: e, ctx: ctx, layers: e.layerOrder()}
-	doc, err := bundle.ReadDocument(r, bundle.Visitor{Package: d.addPackage, File: d.addFile})
+	visitor := bundle.Visitor{Package: d.addPackage, File: d.addFile}
+	if e.passFiles {
+		visitor.File = nil
+		e.lacks(Files, "they were passed over, for no rule looks at them")
+	}
+	doc, err := bundle.ReadDocument(r, visitor)
 	if err != nil {
 		return err
 	}

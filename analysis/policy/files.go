@@ -10,6 +10,7 @@ import (
 var filesGate = Gate{
 	Name:        "files",
 	Description: "The files of the image: their names, attributes and content.",
+	files:       true,
 	Triggers: []Trigger{
 		{
 			Name:        "content_regex_match",

@@ -140,11 +140,15 @@ func (x example) check(t *testing.T) {
 		Evidence: x.image.evidence(t), Matches: x.image.matches, Now: now,
 	})
 	var fires, ids, lacks, invalid []string
-	retired := false
+	retired, judged := false, true
 	for _, f := range e.Findings {
 		fires, ids = append(fires, f.Message), append(ids, f.TriggerID)
 	}
 	for _, problem := range e.Problems {
+		if problem.Type == report.ProblemNotJudged {
+			judged = false
+			continue
+		}
 		place, details, _ := strings.Cut(problem.Details, ": ")
 		if wants := x.trigger + " " + rule; place != wants && (place != x.trigger || problem.Type != report.ProblemNoData) {
 			t.Errorf("the problem %q is not with %s", problem.Details, wants)
@@ -165,7 +169,8 @@ func (x example) check(t *testing.T) {
 	equal(t, "what is lacking", x.lacks, lacks)
 	equal(t, "defects", x.invalid, invalid)
 	equal(t, "retired", x.retired, retired)
-	equal(t, "undecided", len(x.lacks) > 0, e.Undecided())
+	equal(t, "judged", !x.retired, judged)
+	equal(t, "undecided", len(x.lacks) > 0 || x.retired, e.Undecided())
 	want := report.Go
 	if len(x.fires)+len(x.invalid) > 0 {
 		want = report.Stop

@@ -12,6 +12,8 @@ type Gate struct {
 	Retired     bool   // understood for old policies' sake; never fires
 	Instead     string // the gate to use where Retired
 	Triggers    []Trigger
+
+	files bool // some of its triggers look at the image's files
 }
 
 // Trigger is one check. A rule names it, gives its parameters, and says what

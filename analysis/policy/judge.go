@@ -14,8 +14,10 @@ type judge struct {
 	scene   *scene
 	allow   allowlists
 	action  string
+	rules   int // that were judged, or cannot be
 	dropped int
 	told    map[report.Problem]bool
+	cures   cures
 }
 
 func newJudge(e *report.Evaluation, in Input) *judge {
@@ -37,6 +39,17 @@ func (j *judge) judge(p policy.Policy, m policy.Mapping) {
 		for _, r := range set.Rules {
 			j.rule(set, r)
 		}
+	}
+}
+
+// notJudged says so where no rule was about the image: its go means nothing then.
+func (j *judge) notJudged() {
+	switch {
+	case j.rules > 0:
+	case !j.e.ImageMapped:
+		j.problem("warn", report.ProblemNotJudged, "no mapping of the policy matches this image: nothing was judged")
+	default:
+		j.problem("warn", report.ProblemNotJudged, fmt.Sprintf("the rule sets of mapping %s have no rules that can fire: nothing was judged", quote(j.e.MappedBy.ID)))
 	}
 }
 
@@ -68,8 +81,9 @@ func (j *judge) rule(set policy.RuleSet, r policy.Rule) {
 		j.problem("warn", report.ProblemRetired, where+": "+c.retired)
 		return
 	}
+	j.rules++
 	c.check(j.scene, &outcome{
-		gate: c.gate, trigger: c.trigger, rule: r.ID, seen: map[firing]bool{},
+		gate: c.gate, trigger: c.trigger, rule: r.ID, seen: map[[2]string]bool{},
 		fire: func(f firing) { j.finding(set, r, c, f) },
 		miss: func(what string) { j.problem("warn", report.ProblemNoData, place+": "+what) }, // of all such rules at once
 	})
@@ -89,11 +103,15 @@ func (j *judge) finding(set policy.RuleSet, r policy.Rule, c compiledRule, f fir
 		RuleSetID: set.ID, RuleID: r.ID, Recommendation: r.Recommendation,
 		Allowlisted: match != nil, AllowlistMatch: match,
 	})
+	if match == nil {
+		j.cures.add(c.gate, c.trigger, f)
+	}
 }
 
 // invalid records what cannot be evaluated as it is written.
 func (j *judge) invalid(defects []string) {
 	for _, d := range defects {
+		j.rules++
 		j.action = report.Stop
 		j.problem("error", report.ProblemInvalidRule, d)
 	}
@@ -109,6 +127,7 @@ func (j *judge) problem(severity, kind, details string) {
 
 func (j *judge) finish() {
 	j.e.PolicyAction = j.action
+	j.e.Remediations = j.cures.list
 	if j.dropped > 0 {
 		j.problem("warn", report.ProblemTruncated,
 			fmt.Sprintf("%d findings beyond the first %d are not listed; they count for the verdict", j.dropped, MaxFindings))

@@ -9,12 +9,13 @@ import (
 // firing is one occurrence of what a rule describes.
 type firing struct {
 	id, message string
+	remedies    []string // what can be done about it, the best first; nil where it is what the trigger always says
 }
 
 // outcome takes what the check of one rule finds.
 type outcome struct {
 	gate, trigger, rule string
-	seen                map[firing]bool
+	seen                map[[2]string]bool // by id and message
 
 	fire func(firing)
 	miss func(what string)
@@ -22,8 +23,12 @@ type outcome struct {
 
 // firef fires under an id made of gate, trigger and message.
 func (o *outcome) firef(format string, args ...any) {
-	message := fmt.Sprintf(format, args...)
-	o.fireAs(digest(o.gate, o.trigger, message), message)
+	o.fireMessage(fmt.Sprintf(format, args...), nil)
+}
+
+// fireMessage is firef with remedies of its own.
+func (o *outcome) fireMessage(message string, remedies []string) {
+	o.fireRemedied(digest(o.gate, o.trigger, message), message, remedies)
 }
 
 // fireDetail fires under an id made of gate, trigger and message; the detail,
@@ -33,15 +38,18 @@ func (o *outcome) fireDetail(message, detail string) {
 }
 
 // fireAs fires under an id of the trigger's choice. The same twice counts once.
-func (o *outcome) fireAs(id, message string) {
-	f := firing{id, message}
-	if o.seen[f] {
+func (o *outcome) fireAs(id, message string) { o.fireRemedied(id, message, nil) }
+
+// fireRemedied is fireAs with remedies of its own.
+func (o *outcome) fireRemedied(id, message string, remedies []string) {
+	key := [2]string{id, message}
+	if o.seen[key] {
 		return
 	}
 	if len(o.seen) < MaxFindings {
-		o.seen[f] = true
+		o.seen[key] = true
 	}
-	o.fire(f)
+	o.fire(firing{id, message, remedies})
 }
 
 // missf says that something was not judged because the evidence lacks it.

@@ -3,6 +3,7 @@ package policy
 var packagesGate = Gate{
 	Name:        "packages",
 	Description: "The packages of the image, of every kind.",
+	files:       true,
 	Triggers: []Trigger{
 		{
 			Name:        "required_package",

@@ -54,6 +54,9 @@ func Evaluate(p policy.Policy, in Input) report.Evaluation {
 		e.MappedBy, e.ImageMapped = mapping, true
 		j.judge(p, *mapping)
 	}
+	if deny == nil && allow == nil {
+		j.notJudged()
+	}
 	j.finish()
 	decide(&e, listsBroken)
 	return e

@@ -7,6 +7,7 @@ import (
 var retrievedFilesGate = Gate{
 	Name:        "retrieved_files",
 	Description: "Files that the analysis kept whole.",
+	files:       true,
 	Triggers: []Trigger{
 		{
 			Name:        "content_not_available",

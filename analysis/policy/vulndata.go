@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -19,18 +20,21 @@ var denylistedVulnerability = Trigger{
 		if s.unmatched(out) {
 			return
 		}
-		found := map[string]bool{}
+		s.unlisted(out)
+		found := map[string][]string{} // what can be done about each; never nil
 		for _, m := range s.Matches.Vulnerabilities {
 			if v.boolean(vendorOnly.Name) && m.FixState == "wont-fix" {
 				continue
 			}
-			for _, id := range s.finding(m).ids() {
-				found[strings.ToUpper(id)] = true
+			f := s.finding(m)
+			for _, id := range f.ids() {
+				id = strings.ToUpper(id)
+				found[id] = append(f.remedies(), found[id]...)
 			}
 		}
 		for _, id := range v.list("vulnerability_ids") {
-			if found[strings.ToUpper(id)] {
-				out.firef("Denylisted vulnerabilities detected: %s", id)
+			if remedies, ok := found[strings.ToUpper(id)]; ok {
+				out.fireMessage(fmt.Sprintf("Denylisted vulnerabilities detected: %s", id), remedies)
 			}
 		}
 	}),
@@ -43,9 +47,10 @@ var exploitedVulnerability = Trigger{
 		if s.unmatched(out) {
 			return
 		}
+		s.unlisted(out)
 		for _, m := range s.Matches.Vulnerabilities {
 			if f := s.finding(m); m.Exploited {
-				out.fireAs(f.triggerID(), f.message("(known to be exploited)"))
+				out.fireRemedied(f.triggerID(), f.message("(known to be exploited)"), f.remedies())
 			}
 		}
 	}),
@@ -67,15 +72,20 @@ var staleData = Trigger{
 
 var dataUnavailable = Trigger{
 	Name:        "vulnerability_data_unavailable",
-	Description: "Fires if the vulnerabilities of the operating system's packages cannot be known: there is no vulnerability database, or it is not known which distribution the packages are of.",
+	Description: "Fires if the vulnerabilities of the operating system's packages cannot be known: there is no vulnerability database, it has no records of the image's distribution or of this release of it, or it is not known which distribution the packages are of.",
 	build: ask(func(_ values, s *scene, out *outcome) {
-		facts := s.Evidence.Facts
-		namespace := orElse(facts.Distro, "unknown") + ":" + orElse(facts.DistroVersion, "unknown")
-		unknown := s.Matches.DistroUnknown || facts.Distro == ""
-		if !s.Matches.Database.Present || (unknown && hasSystemPackages(facts.Counts)) {
+		if facts := s.Evidence.Facts; !s.Matches.Database.Present || s.unknownDistro() {
+			namespace := orElse(facts.Distro, "unknown") + ":" + orElse(facts.DistroVersion, "unknown")
 			out.firef("Distro-specific feed data not found for distro namespace: %s. Cannot perform CVE scan OS/distro packages", namespace)
 		}
 	}),
+}
+
+// unknownDistro tells whether there are packages of an operating system of which the
+// vulnerabilities cannot be known.
+func (s *scene) unknownDistro() bool {
+	facts := s.Evidence.Facts
+	return (s.Matches.DistroUnknown || facts.Distro == "") && hasSystemPackages(facts.Counts)
 }
 
 func hasSystemPackages(counts map[string]int) bool {

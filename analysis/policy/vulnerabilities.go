@@ -52,6 +52,9 @@ func vulnerable(v values, s *scene, out *outcome) {
 	if s.unmatched(out) {
 		return
 	}
+	if v.text("package_type") != "non-os" {
+		s.unlisted(out)
+	}
 	scores := scoresOf(v)
 	for _, m := range s.Matches.Vulnerabilities {
 		f := s.finding(m)
@@ -59,7 +62,7 @@ func vulnerable(v values, s *scene, out *outcome) {
 			continue
 		}
 		if told, ok := scores.hold(m); ok {
-			out.fireAs(f.triggerID(), f.message(told))
+			out.fireRemedied(f.triggerID(), f.message(told), f.remedies())
 		}
 	}
 }
@@ -75,6 +78,18 @@ func (s *scene) unmatched(out *outcome) bool {
 	}
 	out.missf("%s: vulnerabilities were not looked for", why)
 	return true
+}
+
+// unlisted tells the outcome if little can be known of the operating system's packages.
+func (s *scene) unlisted(out *outcome) {
+	if !s.unknownDistro() {
+		return
+	}
+	why, facts := "the image does not name its distribution", s.Evidence.Facts
+	if facts.Distro != "" {
+		why = "the vulnerability database has no records of " + strings.TrimSpace(facts.Distro+" "+facts.DistroVersion)
+	}
+	out.missf("%s: vulnerabilities of the operating system's packages may be missing", why)
 }
 
 func (f vulnerability) inClass(class string) bool {

@@ -144,6 +144,7 @@ func TestVulnerabilityData(t *testing.T) {
 	libraries := matched()
 	libraries.packages = []object{packageOf("npm", "x", "1")}
 	broken := fixture{matches: report.Matches{Database: report.Database{Error: "it is torn"}}}
+	const missing = "vulnerabilities of the operating system's packages may be missing"
 	const stale = "The vulnerability feed for this image distro is older than MAXAGE (1) days"
 	unavailable := func(ns string) []string {
 		return []string{"Distro-specific feed data not found for distro namespace: " + ns + ". Cannot perform CVE scan OS/distro packages"}
@@ -159,6 +160,20 @@ func TestVulnerabilityData(t *testing.T) {
 		{name: "available", trigger: "vulnerabilities/vulnerability_data_unavailable", image: debian},
 		{name: "nothing that would need it", trigger: "vulnerabilities/vulnerability_data_unavailable", image: libraries},
 		{name: "of a distribution without a name", trigger: "vulnerabilities/vulnerability_data_unavailable", image: nameless, fires: unavailable("unknown:unknown")},
+		{
+			name: "packages of a distribution that is not known", trigger: "vulnerabilities/package", image: unsupported, params: []string{"package_type", "all"},
+			lacks: []string{"the vulnerability database has no records of debian 12: " + missing},
+		},
+		{
+			name: "packages of one without a name", trigger: "vulnerabilities/package", image: nameless, params: []string{"package_type", "os"},
+			lacks: []string{"the image does not name its distribution: " + missing},
+		},
+		{name: "other packages need none", trigger: "vulnerabilities/package", image: unsupported, params: []string{"package_type", "non-os"}},
+		{name: "exploited ones of such", trigger: "vulnerabilities/kev_list", image: unsupported, lacks: []string{"the vulnerability database has no records of debian 12: " + missing}},
+		{
+			name: "denied ones of such", trigger: "vulnerabilities/denylist", image: unsupported, params: []string{"vulnerability_ids", "CVE-5"},
+			lacks: []string{"the vulnerability database has no records of debian 12: " + missing},
+		},
 		{name: "of a distribution that is not supported", trigger: "vulnerabilities/vulnerability_data_unavailable", image: unsupported, fires: unavailable("debian:12")},
 		{name: "no database", trigger: "vulnerabilities/vulnerability_data_unavailable", fires: unavailable("unknown:unknown")},
 		{

@@ -5,6 +5,7 @@ package sbom
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/source"
@@ -28,14 +29,8 @@ func Catalog(ctx context.Context, r file.Resolver, src Source, m *Memory) (*Cata
 		return nil, err
 	}
 	c := &Catalogue{source: src, description: described.Describe()}
-	found, err := m.recall(ctx, r, src)
-	if err != nil {
-		return nil, fmt.Errorf("catalog packages: %w", err)
-	}
-	if c.sections = found; c.sections == nil {
-		if c.sections, err = catalog(ctx, r, described, src, m); err != nil {
-			return nil, err
-		}
+	if c.sections, err = catalog(ctx, r, described, src, m); err != nil {
+		return nil, err
 	}
 	executables, err := r.FilesByMIMEType(executableKinds()...)
 	if err != nil {
@@ -49,21 +44,19 @@ func Catalog(ctx context.Context, r file.Resolver, src Source, m *Memory) (*Cata
 }
 
 func catalog(ctx context.Context, r file.Resolver, described source.Source, src Source, m *Memory) (*sections, error) {
-	w := &watched{Resolver: r, ctx: ctx}
-	if m.canRemember(src) {
-		w.seen = newRecord(r)
-	}
-	s, err := create(ctx, described, w)
+	known := m.recollect(src)
+	survey := newSurvey(&watched{Resolver: r, ctx: ctx}, src.diffIDs(), known)
+	s, err := create(ctx, described, survey)
 	if err != nil {
 		return nil, err
 	}
-	out, err := encodeSections(ctx, s, w, src.diffIDs())
+	var beside sync.WaitGroup
+	// That it cannot be kept costs the next time, not this one.
+	beside.Go(func() { _ = known.remember(ctx, survey.finds) })
+	out, err := encodeSections(ctx, s, survey)
+	beside.Wait()
 	if err != nil {
 		return nil, err
-	}
-	if t, ok := w.seen.trace(src.diffIDs()); ok {
-		// That it cannot be kept costs the next time, not this one.
-		_ = m.remember(ctx, src, t, out)
 	}
 	if ctx.Err() != nil {
 		return nil, fmt.Errorf("catalog packages: %w", context.Cause(ctx))

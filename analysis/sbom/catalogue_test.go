@@ -84,7 +84,7 @@ func (o *opened) list(t testing.TB) {
 		o.places = append(o.places, l)
 		o.rows = append(o.rows, row)
 	}
-	attachment, err := sbom.Executables(t.Context(), x, func(n int) (io.ReadCloser, error) {
+	attachment, err := sbom.Executables(t.Context(), x, nil, func(n int) (io.ReadCloser, error) {
 		return o.resolver.FileContentsByLocation(o.places[n])
 	})
 	if err != nil {

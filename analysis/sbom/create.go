@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/anchore/syft/syft"
@@ -17,8 +16,6 @@ import (
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/file/cataloger/executable"
 	"github.com/anchore/syft/syft/pkg"
-	"github.com/anchore/syft/syft/pkg/cataloger/binary"
-	"github.com/anchore/syft/syft/pkg/cataloger/nix"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source"
 	_ "github.com/glebarez/go-sqlite" // syft reads RPM databases through a driver named sqlite
@@ -30,14 +27,14 @@ const patience = 5 * time.Second
 
 // create runs syft where its end can be waited for: left to itself it returns
 // when ctx ends, and its catalogers go on reading.
-func create(ctx context.Context, src source.Source, w *watched) (*sbom.SBOM, error) {
+func create(ctx context.Context, src source.Source, survey *survey) (*sbom.SBOM, error) {
 	type result struct {
 		sbom *sbom.SBOM
 		err  error
 	}
 	done := make(chan result, 1)
 	go func() {
-		s, err := createSBOM(ctx, subject{src, w}, w)
+		s, err := createSBOM(ctx, subject{src, survey.watched}, survey)
 		done <- result{s, err}
 	}()
 	select {
@@ -55,7 +52,7 @@ func create(ctx context.Context, src source.Source, w *watched) (*sbom.SBOM, err
 	return nil, fmt.Errorf("catalog packages: %w", context.Cause(ctx))
 }
 
-func createSBOM(ctx context.Context, src source.Source, w *watched) (s *sbom.SBOM, err error) {
+func createSBOM(ctx context.Context, src source.Source, survey *survey) (s *sbom.SBOM, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s, err = nil, fmt.Errorf("catalog packages: panic: %v", p)
@@ -66,18 +63,12 @@ func createSBOM(ctx context.Context, src source.Source, w *watched) (s *sbom.SBO
 		return nil, err
 	}
 	inner := withValues{context.WithoutCancel(ctx), shared}
-	s, err = syft.CreateSBOM(inner, src, packagesOnly(w))
+	s, err = syft.CreateSBOM(inner, src, packagesOnly(survey))
 	if err != nil {
 		return nil, fmt.Errorf("catalog packages: %w", err)
 	}
 	return s, nil
 }
-
-// The names of syft's own, which stand-ins below take.
-const (
-	elfCataloger = "elf-binary-package-cataloger"
-	nixCataloger = "nix-cataloger"
-)
 
 // fileCatalogers are what syft calls the facts about files that the layers'
 // records hold.
@@ -86,7 +77,8 @@ var fileCatalogers = []string{
 }
 
 // packagesOnly is syft's own configuration for images, without the facts about
-// files.
+// files, and without the relationships of packages to the files they own, which
+// ownership finds. Its catalogers are surveyed.
 //
 // One of these is still needed where there are packages that binaries tell of in
 // notes: what they depend on is found by the libraries that executables ask for.
@@ -95,47 +87,36 @@ var fileCatalogers = []string{
 //
 // Contents lie in memory or in the page cache, so that more catalogers at once
 // than there are cores would only take more memory.
-func packagesOnly(w *watched) *syft.CreateSBOMConfig {
+func packagesOnly(survey *survey) *syft.CreateSBOMConfig {
 	executables := executable.DefaultConfig()
 	executables.MIMETypes = append(executables.MIMETypes, executablesForRelations)
 	files := filecataloging.DefaultConfig().WithSelection(file.FilesOwnedByPackageSelection).WithHashers()
 	files.Executable = executables
+	without := []string{"file-metadata-cataloger", "file-digest-cataloger"}
+	var with []pkgcataloging.CatalogerReference
+	for _, c := range ofImages() {
+		without = append(without, c.Name())
+		with = append(with, pkgcataloging.NewAlwaysEnabledCatalogerReference(surveyed{c, survey}))
+	}
 	return syft.DefaultCreateSBOMConfig().
 		WithParallelism(max(2, runtime.GOMAXPROCS(0))).
 		WithFilesConfig(files).
-		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(
-			"file-metadata-cataloger", "file-digest-cataloger", elfCataloger, nixCataloger)).
-		WithCatalogers(
-			pkgcataloging.NewAlwaysEnabledCatalogerReference(noting{binary.NewELFPackageCataloger(), w}),
-			pkgcataloging.NewAlwaysEnabledCatalogerReference(storeOnly{nix.NewCataloger(syft.DefaultCreateSBOMConfig().Packages.Nix), w}),
-		)
-}
-
-// noting tells the resolver that there are packages that binaries tell of.
-type noting struct {
-	pkg.Cataloger
-	watched *watched
-}
-
-// Catalog is the cataloger's own.
-func (n noting) Catalog(ctx context.Context, r file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
-	found, relations, err := n.Cataloger.Catalog(ctx, r)
-	if len(found) > 0 {
-		n.watched.notes.Store(true)
-	}
-	return found, relations, err
+		WithRelationshipsConfig(cataloging.DefaultRelationshipsConfig().WithPackageFileOwnership(false)).
+		WithDataGenerationConfig(withoutDetails()).
+		WithCatalogerSelection(cataloging.NewSelectionRequest().WithRemovals(without...)).
+		WithCatalogers(with...)
 }
 
 // storeOnly shows a cataloger that goes through all files those in Nix stores
 // only: it leaves out all others.
-type storeOnly struct {
-	pkg.Cataloger
-	watched *watched
-}
+type storeOnly struct{ pkg.Cataloger }
 
 // Catalog is the cataloger's own.
-func (s storeOnly) Catalog(ctx context.Context, _ file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
-	return s.Cataloger.Catalog(ctx, storeView{s.watched})
+func (s storeOnly) Catalog(ctx context.Context, r file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
+	if w, ok := r.(*watched); ok {
+		r = storeView{w}
+	}
+	return s.Cataloger.Catalog(ctx, r)
 }
 
 type storeView struct{ *watched }
@@ -160,16 +141,6 @@ func catalogers(s *sbom.SBOM) []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
-
-// licences holds syft's licence scanner, which takes over a second to build, as
-// a value of a context.
-var licences = sync.OnceValues(func() (context.Context, error) {
-	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
-})
-
-// Prepare builds what cataloguing needs and takes long to build, so that it is
-// there when the layers are.
-func Prepare() { _, _ = licences() }
 
 // withValues is a context that has the values of another one, too.
 type withValues struct {

@@ -29,13 +29,15 @@ const executableCataloger = "file-executable-cataloger"
 type Finding struct {
 	JSON    []byte // as the document has it; nil if it is none after all
 	Unknown string // what could not be found out, and why
+
+	silences silences
 }
 
 // Executables looks into the executables of a layer, and gives what it found for
-// an attachment to the layer's record. It depends on the contents alone. open
-// opens the content with that ordinal; one that cannot be read is unknown, but
-// for the end of ctx.
-func Executables(ctx context.Context, x *layers.Index, open func(ordinal int) (io.ReadCloser, error)) ([]byte, error) {
+// an attachment to the layer's record. It depends on the contents alone. m is what
+// was observed of them, and may be nil. open opens the content with that ordinal;
+// one that cannot be read is unknown, but for the end of ctx.
+func Executables(ctx context.Context, x *layers.Index, m *Marks, open func(ordinal int) (io.ReadCloser, error)) ([]byte, error) {
 	cataloger := executable.NewCataloger(executableConfig())
 	p, err := newPacker()
 	if err != nil {
@@ -59,6 +61,7 @@ func Executables(ctx context.Context, x *layers.Index, open func(ordinal int) (i
 		text := binary.AppendUvarint(nil, uint64(n))
 		text = appendText(text, found.JSON)
 		text = appendText(text, found.Unknown)
+		text = append(text, byte(silent(func() (io.ReadCloser, error) { return open(n) }, m.lacks(n))))
 		if err := p.add(text); err != nil {
 			return nil, err
 		}
@@ -68,6 +71,21 @@ func Executables(ctx context.Context, x *layers.Index, open func(ordinal int) (i
 		return nil, err
 	}
 	return binary.BigEndian.AppendUint32(packed, crc32.ChecksumIEEE(packed)), nil
+}
+
+// silent tells who finds nothing in a content: nobody is known to, where it cannot
+// be read.
+func silent(open func() (io.ReadCloser, error), unmarked bool) silences {
+	rc, err := open()
+	if err != nil {
+		return 0
+	}
+	defer rc.Close()
+	at, ok := rc.(io.ReaderAt)
+	if !ok {
+		return 0
+	}
+	return silencesIn(at, unmarked)
 }
 
 // theOne is where syft takes an executable to be: it asks for none other.
@@ -141,10 +159,10 @@ func ReadExecutables(attachment []byte) (*Findings, error) {
 			return errDamaged
 		}
 		unknown, rest, ok := cutText(rest)
-		if !ok || len(rest) > 0 {
+		if !ok || len(rest) != 1 {
 			return errDamaged
 		}
-		one := Finding{Unknown: string(unknown)}
+		one := Finding{Unknown: string(unknown), silences: silences(rest[0])}
 		if len(data) > 0 {
 			one.JSON = bytes.Clone(data)
 		}

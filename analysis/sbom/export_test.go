@@ -1,10 +1,16 @@
 package sbom
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
+	"reflect"
+	"slices"
 
 	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+
+	"github.com/tidepole/tidepole/analysis/layers"
 )
 
 // Packages is the number of packages.
@@ -24,13 +30,87 @@ func RowJSON(at file.Coordinates, r *Row, executable []byte, unknowns []string) 
 	return string(w.row(at, r, executable, unknowns))
 }
 
+// Anew are the names of the catalogers that ran, sorted: what others found was
+// remembered.
+func (c *Catalogue) Anew() []string { return c.sections.anew }
+
+// OfImages are the names of the catalogers that are surveyed, sorted.
+func OfImages() (names []string) {
+	for _, c := range ofImages() {
+		names = append(names, c.Name())
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Silences are the catalogers that find nothing in a content, by name.
+func Silences(content []byte) map[string]pkg.Cataloger {
+	var m Marks
+	m.Observe(layers.Entry{Size: int64(len(content)), MIME: executableConfig().MIMETypes[0]}, 0, bytes.NewReader(content))
+	found := silencesIn(bytes.NewReader(content), m.lacks(0))
+	list := map[string]pkg.Cataloger{}
+	for _, c := range ofImages() {
+		if found&silencesOf[c.Name()] != 0 {
+			list[c.Name()] = c
+		}
+	}
+	return list
+}
+
+// Find looks for some bytes in what comes in parts.
+func Find(needle string, parts ...[]byte) bool {
+	f := finder{needle: needle}
+	for _, p := range parts {
+		_, _ = f.Write(p)
+	}
+	return f.found
+}
+
 // ParseEntry tells whether an entry can be read, and writes it anew.
-func ParseEntry(data []byte) ([]byte, error) {
+func ParseEntry(data []byte, r file.Resolver) ([]byte, error) {
 	e, err := parseEntry(data)
 	if err != nil {
 		return nil, err
 	}
-	return e.encode()
+	l, _ := r.(locator)
+	var all []*finds
+	for _, name := range e.names {
+		f, err := e.parts[name].parse(name)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := e.parts[name].packages(f, l); err != nil {
+			return nil, err
+		}
+		all = append(all, f)
+	}
+	return encodeEntry(e.layers, all)
+}
+
+// PackAndUnpack passes a package through its packed form.
+func PackAndUnpack(p pkg.Package, layers []string) (pkg.Package, error) {
+	s := scribe{layers: newLayerNames(layers)}
+	b, err := s.pack(p)
+	if err != nil {
+		return p, err
+	}
+	u := unscribe{b: b, layers: layers}
+	return u.unpackPackage()
+}
+
+// UnpackPackage reads what may be anything.
+func UnpackPackage(b []byte) {
+	u := unscribe{b: b}
+	_, _ = u.unpackPackage()
+}
+
+// MetadataType is the type of metadata with that name.
+func MetadataType(name string) (reflect.Type, bool) { return metadataType(name) }
+
+// ThroughUnknowns takes an error apart and makes it again.
+func ThroughUnknowns(err error) (error, bool) {
+	list, ok := unknownsOf(err)
+	return errorOf(list), ok
 }
 
 // SignEntry gives data the digest that an entry ends with.

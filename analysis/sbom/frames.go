@@ -7,11 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
 
-// packing is how sections are compressed: in windows that cost little memory.
+// Sections are compressed in windows that cost little memory.
 const packingWindow = 1 << 20 // bytes
 
 // packer writes texts one after the other, compressed, into memory.
@@ -21,12 +22,28 @@ type packer struct {
 	length []byte
 }
 
+// What packs and unpacks is used again: its tables and windows cost more than most
+// of what goes through them.
+var packing, unpacking sync.Pool
+
 func newPacker() (*packer, error) {
 	p := &packer{}
+	if z, ok := packing.Get().(*zstd.Encoder); ok {
+		z.Reset(&p.packed)
+		p.zstd = z
+		return p, nil
+	}
 	var err error
 	p.zstd, err = zstd.NewWriter(&p.packed, zstd.WithEncoderConcurrency(1), zstd.WithLowerEncoderMem(true),
 		zstd.WithWindowSize(packingWindow), zstd.WithEncoderLevel(zstd.SpeedFastest))
 	return p, err
+}
+
+func newUnpacker() (*zstd.Decoder, error) {
+	if z, ok := unpacking.Get().(*zstd.Decoder); ok {
+		return z, nil
+	}
+	return zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(packingWindow))
 }
 
 func (p *packer) add(text []byte) error {
@@ -40,6 +57,11 @@ func (p *packer) add(text []byte) error {
 
 func (p *packer) finish() ([]byte, error) {
 	err := p.zstd.Close()
+	if err == nil {
+		p.zstd.Reset(nil)
+		packing.Put(p.zstd)
+		p.zstd = nil
+	}
 	return p.packed.Bytes(), err
 }
 
@@ -47,16 +69,25 @@ func (p *packer) finish() ([]byte, error) {
 // its text.
 const maxText = 1 << 30
 
+// grownAtOnce is as much room as is made for a text before it is read, in bytes.
+const grownAtOnce = 1 << 20
+
 var errDamaged = errors.New("the catalogue is damaged")
 
 // unpack visits the texts that were packed. A text is valid until visit returns.
 func unpack(packed []byte, visit func(text []byte) error) error {
-	z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(packingWindow))
+	z, err := newUnpacker()
 	if err != nil {
 		return err
 	}
-	defer z.Close()
+	defer func() {
+		if z.Reset(nil) == nil {
+			unpacking.Put(z)
+		}
+	}()
+	if err := z.Reset(bytes.NewReader(packed)); err != nil {
+		return err
+	}
 	in := bufio.NewReader(z)
 	var text bytes.Buffer
 	for {
@@ -68,6 +99,7 @@ func unpack(packed []byte, visit func(text []byte) error) error {
 			return fmt.Errorf("%w: a length", errDamaged)
 		}
 		text.Reset()
+		text.Grow(int(min(length, grownAtOnce))) // a damaged length costs no more
 		if n, err := io.CopyN(&text, in, int64(length)); err != nil || n != int64(length) {
 			return fmt.Errorf("%w: it ends within a text", errDamaged)
 		}

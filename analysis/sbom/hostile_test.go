@@ -208,18 +208,21 @@ func FuzzEntry(f *testing.F) {
 	m := newMemory(f)
 	store := &kept{Store: m.Store}
 	m.Store = store
-	open(f, imageOf(f, base)).streamed(f, m)
+	p := readPass(f, imageOf(f, base))
+	r := p.resolver(f)
+	p.document(f, r, m)
 	if len(store.last) < 100 {
 		f.Fatal("nothing was remembered")
 	}
 	f.Add(store.last[:len(store.last)-32])
 	f.Add([]byte("tidepole catalogue 1\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if again, err := sbom.ParseEntry(sbom.SignEntry(data)); err == nil {
-			if _, err := sbom.ParseEntry(again); err != nil {
+		if again, err := sbom.ParseEntry(sbom.SignEntry(data), r); err == nil {
+			if _, err := sbom.ParseEntry(again, r); err != nil {
 				t.Error(err)
 			}
 		}
+		sbom.UnpackPackage(data)
 		sbom.CutTrace(data)
 		sbom.ReadExecutables(data)
 	})
@@ -230,10 +233,11 @@ func TestEntriesAreReadBack(t *testing.T) {
 	m := newMemory(t)
 	store := &kept{Store: m.Store}
 	m.Store = store
-	o := open(t, imageOf(t, base))
-	o.streamed(t, m)
+	p := readPass(t, imageOf(t, base))
+	r := p.resolver(t)
+	p.document(t, r, m)
 	entry := store.last
-	again, err := sbom.ParseEntry(entry)
+	again, err := sbom.ParseEntry(entry, r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +245,7 @@ func TestEntriesAreReadBack(t *testing.T) {
 		t.Error("it is another when it is written again")
 	}
 	for n := range entry {
-		if _, err := sbom.ParseEntry(entry[:n]); err == nil {
+		if _, err := sbom.ParseEntry(entry[:n], r); err == nil {
 			t.Fatalf("the first %d bytes are an entry", n)
 		}
 	}

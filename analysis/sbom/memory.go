@@ -13,16 +13,18 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
-	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/tidepole/tidepole/analysis/cache"
 )
 
-// Memory remembers what was catalogued, with every question that was asked of
-// the image for it. Where a new version of the image answers all of them alike,
-// the answer is the same, too, and is not looked for again.
+// Memory remembers what each cataloger found, with every question that it asked
+// of the image for that. Where a new version of the image answers all of them
+// alike, the cataloger would find the same, and does not look for it again.
 type Memory struct {
 	Store cache.Store
 	// Fingerprint says all that an answer depends on beside the image: versions,
@@ -75,44 +77,100 @@ func libraries() string {
 	return text
 }
 
-// recall is what is known of the image, nil if nothing is. A store that cannot
-// be read knows nothing.
-func (m *Memory) recall(ctx context.Context, r file.Resolver, src Source) (*sections, error) {
+// recollection is what is remembered of the versions of an image that were seen
+// last. A nil one knows nothing, and keeps nothing.
+type recollection struct {
+	memory *Memory
+	layers []string // of the image
+	own    string   // the key of exactly these
+
+	once    sync.Once
+	keys    []string
+	entries []*remembered
+	lacks   atomic.Bool // something is not remembered of exactly these layers
+}
+
+// remembered is an entry that is read when it is first needed.
+type remembered struct {
+	once sync.Once
+	entry
+}
+
+// recollect is what may be known of the image.
+func (m *Memory) recollect(src Source) *recollection {
 	if !m.canRemember(src) {
-		return nil, nil
+		return nil
 	}
 	ids := src.diffIDs()
-	own := m.key(ids)
-	if e, err := m.read(ctx, own); err == nil && slices.Equal(e.layers, ids) {
-		return e.sections, nil
+	return &recollection{memory: m, layers: ids, own: m.key(ids)}
+}
+
+// recall is what a cataloger found in a version of the image for the same answers,
+// and its packages; nil if nothing is known. A store that cannot be read knows
+// nothing.
+func (r *recollection) recall(ctx context.Context, cataloger string, s *survey) (*finds, []pkg.Package) {
+	if r == nil {
+		return nil, nil
 	}
-	for _, key := range m.candidates(ctx, ids) {
-		if key == own {
+	r.once.Do(func() {
+		r.keys = append(r.keys, r.own)
+		for _, key := range r.memory.candidates(ctx, r.layers) {
+			if key != r.own {
+				r.keys = append(r.keys, key)
+			}
+		}
+		r.entries = make([]*remembered, len(r.keys))
+		for i := range r.entries {
+			r.entries[i] = &remembered{}
+		}
+	})
+	for i, e := range r.entries {
+		e.once.Do(func() {
+			if found, err := r.memory.read(ctx, r.keys[i]); err == nil {
+				e.entry = found
+			}
+		})
+		part, ok := e.parts[cataloger]
+		if !ok {
 			continue
 		}
-		e, err := m.read(ctx, key)
+		f, all, err := r.try(ctx, part, cataloger, slices.Equal(e.layers, r.layers), s)
 		if err != nil {
+			_ = r.memory.Store.Remove(ctx, catalogueKind, r.keys[i])
 			continue
 		}
-		names := renames(e.layers, ids, e.Bound)
-		same, err := e.trace.holds(ctx, r, ids, names)
-		if err != nil {
-			return nil, err
-		}
-		if !same {
+		if f == nil {
 			continue
 		}
-		found, err := e.sections.renamed(ctx, names, r)
-		if err != nil {
-			return nil, errors.Join(err, m.Store.Remove(ctx, catalogueKind, key))
+		if !slices.Equal(e.layers, r.layers) {
+			r.lacks.Store(true)
 		}
-		_ = m.remember(ctx, src, e.trace.renamed(names), found)
-		return found, nil
+		return f, all
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
+	r.lacks.Store(true)
 	return nil, nil
+}
+
+// try takes what a cataloger found, if all that it asked for is the same, but for
+// names of layers.
+func (r *recollection) try(ctx context.Context, p part, cataloger string, same bool, s *survey) (*finds, []pkg.Package, error) {
+	f, err := p.parse(cataloger)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !same {
+		names := renames(f.layers, r.layers, f.bound)
+		same, err = f.trace.holds(ctx, s.watched.Resolver, r.layers, names)
+		if err != nil || !same {
+			return nil, nil, nil
+		}
+		f.rename(names)
+	}
+	all, err := p.packages(f, s.locator())
+	if err != nil || ctx.Err() != nil {
+		return nil, nil, err
+	}
+	return f, all, nil
 }
 
 // read reads an entry, and has it removed if it is damaged.
@@ -145,12 +203,19 @@ func (m *Memory) load(ctx context.Context, kind, key string) ([]byte, error) {
 }
 
 // remember keeps what was found, and which of the image's versions has it.
-func (m *Memory) remember(ctx context.Context, src Source, t trace, s *sections) error {
-	ids := src.diffIDs()
-	data, err := entry{layers: ids, trace: t, sections: s}.encode()
+func (r *recollection) remember(ctx context.Context, all []*finds) error {
+	if r == nil || !r.lacks.Load() {
+		return nil
+	}
+	known := slices.DeleteFunc(slices.Clone(all), func(f *finds) bool { return !f.known })
+	data, err := encodeEntry(r.layers, known)
 	if err != nil || len(data) > maxEntry {
 		return err
 	}
+	return r.memory.remember(ctx, r.layers, data)
+}
+
+func (m *Memory) remember(ctx context.Context, ids []string, data []byte) error {
 	own := m.key(ids)
 	if err := m.store(ctx, catalogueKind, own, data); err != nil {
 		return err
@@ -181,6 +246,15 @@ func (m *Memory) store(ctx context.Context, kind, key string, data []byte) error
 		return errors.Join(err, p.Discard())
 	}
 	return blob.Close()
+}
+
+// Entries are the kinds and keys of what may be remembered of an image of these
+// layers.
+func (m *Memory) Entries(layers []string) map[string]string {
+	if m == nil || len(layers) == 0 {
+		return nil
+	}
+	return map[string]string{catalogueKind: m.key(layers), candidateKind: m.family(layers)}
 }
 
 // family is the key of what may be versions of one image: they have the lowest

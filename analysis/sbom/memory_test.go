@@ -20,22 +20,17 @@ import (
 	"github.com/tidepole/tidepole/analysis/sbom"
 )
 
-// counted counts the files that are opened: none are where nothing is
-// catalogued.
-type counted struct {
+// failing fails to open some files.
+type failing struct {
 	file.Resolver
-	opened atomic.Int64
-	fail   func(file.Location) error
+	fail func(file.Location) error
 }
 
-func (c *counted) FileContentsByLocation(l file.Location) (io.ReadCloser, error) {
-	c.opened.Add(1)
-	if c.fail != nil {
-		if err := c.fail(l); err != nil {
-			return nil, err
-		}
+func (f *failing) FileContentsByLocation(l file.Location) (io.ReadCloser, error) {
+	if err := f.fail(l); err != nil {
+		return nil, err
 	}
-	return c.Resolver.FileContentsByLocation(l)
+	return f.Resolver.FileContentsByLocation(l)
 }
 
 func newMemory(t testing.TB) *sbom.Memory {
@@ -45,29 +40,17 @@ func newMemory(t testing.TB) *sbom.Memory {
 	return &sbom.Memory{Store: store, Fingerprint: "rules 1"}
 }
 
-// Digest is what the resolver knows.
-func (c *counted) Digest(l file.Location) ([sha256.Size]byte, bool) {
-	d, ok := c.Resolver.(interface {
-		Digest(file.Location) ([sha256.Size]byte, bool)
-	})
-	if !ok {
-		return [sha256.Size]byte{}, false
-	}
-	return d.Digest(l)
-}
-
 // remembered tells whether the document of an image comes from memory, and
 // demands that it is the one that is made without.
 func remembered(t *testing.T, m *sbom.Memory, layers ...[]entry) bool {
 	t.Helper()
 	p := readPass(t, imageOf(t, layers...))
-	r := p.tree.Resolver(t.Context(), p.open)
+	r := p.resolver(t)
 	want := p.document(t, r, nil)
-	count := &counted{Resolver: r}
-	if got := p.document(t, count, m); got != want {
+	if got := p.document(t, r, m); got != want {
 		t.Errorf("with memory it is another document\n got: %s\nwant: %s", around(got, want), around(want, got))
 	}
-	return count.opened.Load() == 0
+	return len(p.anew) == 0
 }
 
 // named is the diff ID of a layer.
@@ -101,7 +84,7 @@ func TestMemory(t *testing.T) {
 		"a licence is added":          {app(entry{name: "usr/lib/node_modules/left-pad/LICENSE.txt", body: mit}), false},
 		"a program is added":          {app(entry{name: "app/program", mode: 0o755, body: "\x7fELF" + strings.Repeat("\x02\x01\x01\x00", 500)}), false},
 		"the list of packages":        {app(entry{name: "var/lib/dpkg/status", body: strings.Replace(dpkg, "1:1.2.13", "1:1.2.14", 1)}), false},
-		"a package's file is deleted": {app(entry{name: "usr/lib/.wh.libz.so"}), false},
+		"a package's file is deleted": {app(entry{name: "usr/lib/.wh.libz.so"}), true},
 		"a package is deleted":        {app(entry{name: "usr/lib/node_modules/.wh.left-pad"}), false},
 		"a link leads elsewhere":      {app(entry{name: "usr/lib/node_modules/left-pad/COPYING", kind: tar.TypeSymlink, link: "/usr/share/doc/zlib1g/copyright"}), false},
 		"a folder becomes a link":     {app(entry{name: "usr/lib/node_modules", kind: tar.TypeSymlink, link: "/opt"}, entry{name: "opt/left-pad/package.json", body: `{"name":"left-pad","version":"1.2.3"}`}), false},
@@ -128,6 +111,45 @@ func TestMemory(t *testing.T) {
 			m.Fingerprint = "rules 2"
 			if remembered(t, m, base, app()) {
 				t.Error("remembered what other rules found")
+			}
+		})
+	}
+}
+
+// TestMemoryOfEachCataloger is about which catalogers run again when something
+// changes: those alone that asked for it.
+func TestMemoryOfEachCataloger(t *testing.T) {
+	app := func(more ...entry) []entry { return append([]entry{{name: "app/main.py", body: "print(1)"}}, more...) }
+	tests := map[string]struct {
+		top  []entry
+		want []string
+	}{
+		"a source file":    {app(entry{name: "app/more.py"}), nil},
+		"a package":        {app(entry{name: "app/node_modules/right-pad/package.json", body: `{"name":"right-pad","version":"4.5.6"}`}), []string{"javascript-package-cataloger"}},
+		"a Go program":     {app(entry{name: "app/program", mode: 0o755, body: goProgram(t)}), []string{"go-module-binary-cataloger"}},
+		"a plain library":  {app(entry{name: "app/library.so", mode: 0o755, body: plain()}), nil},
+		"a library's note": {app(entry{name: "app/library.so", mode: 0o755, body: library(note("one"), true)}), []string{"elf-binary-package-cataloger"}},
+		"a broken program": {app(entry{name: "app/program", mode: 0o755, body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}), []string{
+			"cargo-auditable-binary-cataloger", "elf-binary-package-cataloger", "go-module-binary-cataloger", "graalvm-native-image-cataloger",
+		}},
+		"packages' list":   {app(entry{name: "var/lib/dpkg/status", body: strings.Replace(dpkg, "1:1.2.13", "1:1.2.14", 1)}), []string{"dpkg-db-cataloger"}},
+		"an owned file":    {app(entry{name: "usr/lib/.wh.libz.so"}), nil},
+		"a broken package": {app(entry{name: "app/node_modules/broken/package.json", body: `{"name":`}), []string{"javascript-package-cataloger"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newMemory(t)
+			remembered(t, m, base, app())
+			p := readPass(t, imageOf(t, base, test.top))
+			r := p.resolver(t)
+			want := p.document(t, r, nil)
+			for _, ran := range [][]string{test.want, nil} {
+				if got := p.document(t, r, m); got != want {
+					t.Errorf("with memory it is another document\n got: %s\nwant: %s", around(got, want), around(want, got))
+				}
+				if !slices.Equal(p.anew, ran) {
+					t.Errorf("%v ran again, not %v", p.anew, ran)
+				}
 			}
 		})
 	}
@@ -197,21 +219,43 @@ func TestMemoryOfLayersInAnotherOrder(t *testing.T) {
 
 func TestMemoryKeepsNothingOfFailures(t *testing.T) {
 	m := newMemory(t)
-	o := open(t, imageOf(t, base))
-	inner := o.resolver
-	o.resolver = &counted{Resolver: inner, fail: func(l file.Location) error {
+	p := readPass(t, imageOf(t, base))
+	r := p.resolver(t)
+	fails := &failing{Resolver: r, fail: func(l file.Location) error {
 		if strings.HasSuffix(l.RealPath, "package.json") {
 			return errors.New("the disk is gone")
 		}
 		return nil
 	}}
-	if doc := o.streamed(t, m); !strings.Contains(doc, "the disk is gone") {
+	if doc := p.document(t, withLocations{fails, r}, m); !strings.Contains(doc, "the disk is gone") {
 		t.Fatal("nothing failed")
 	}
-	o.resolver = inner
-	if doc := o.streamed(t, m); strings.Contains(doc, "the disk is gone") || !strings.Contains(doc, `"left-pad"`) {
+	if doc := p.document(t, r, m); strings.Contains(doc, "the disk is gone") || !strings.Contains(doc, `"left-pad"`) {
 		t.Error("what could not be read is remembered")
 	}
+	if want := []string{"javascript-package-cataloger"}; !slices.Equal(p.anew, want) {
+		t.Errorf("%v ran again, and %v failed", p.anew, want)
+	}
+}
+
+// withLocations has what only our resolver knows from inner.
+type withLocations struct {
+	file.Resolver
+	inner file.Resolver
+}
+
+// Digest is what the resolver knows.
+func (w withLocations) Digest(l file.Location) ([sha256.Size]byte, bool) {
+	return w.inner.(interface {
+		Digest(file.Location) ([sha256.Size]byte, bool)
+	}).Digest(l)
+}
+
+// Locate is what the resolver knows.
+func (w withLocations) Locate(p string) (file.Location, bool) {
+	return w.inner.(interface {
+		Locate(string) (file.Location, bool)
+	}).Locate(p)
 }
 
 // damaged is a store whose entries are not as they were.

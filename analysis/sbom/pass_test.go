@@ -22,8 +22,10 @@ type pass struct {
 	tree.List
 	tree    *tree.Tree
 	records []*layers.Record
+	marks   []*sbom.Marks // by layer
 	found   []*sbom.Findings
 	source  sbom.Source
+	anew    []string // the catalogers that ran for the last document
 }
 
 func (p *pass) Row(n int) sbom.Row {
@@ -70,7 +72,10 @@ func readPass(t testing.TB, img v1.Image) *pass {
 			t.Fatal(err)
 		}
 		w := layers.NewWriter(f)
-		x, err := layers.Read(t.Context(), r, w, layers.Options{Keep: func(string) bool { return true }})
+		m := &sbom.Marks{}
+		x, err := layers.Read(t.Context(), r, w, layers.Options{
+			Observers: []layers.Observer{m.Observe}, Keep: func(string) bool { return true },
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +94,7 @@ func readPass(t testing.TB, img v1.Image) *pass {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.records = append(p.records, record)
+		p.records, p.marks = append(p.records, record), append(p.marks, m)
 		media, err := l.MediaType()
 		if err != nil {
 			t.Fatal(err)
@@ -108,7 +113,7 @@ func readPass(t testing.TB, img v1.Image) *pass {
 func (p *pass) lookIntoExecutables(t testing.TB) {
 	t.Helper()
 	for n, r := range p.records {
-		data, err := sbom.Executables(t.Context(), r.Index(), func(ordinal int) (io.ReadCloser, error) {
+		data, err := sbom.Executables(t.Context(), r.Index(), p.marks[n], func(ordinal int) (io.ReadCloser, error) {
 			return p.open(t.Context(), tree.Place{Layer: n, Ordinal: ordinal})
 		})
 		if err != nil {
@@ -122,6 +127,25 @@ func (p *pass) lookIntoExecutables(t testing.TB) {
 	}
 }
 
+// resolver knows the image's files, and what was found out of its executables.
+func (p *pass) resolver(t testing.TB) file.Resolver {
+	return knowing{p.tree.Resolver(t.Context(), p.open), p}
+}
+
+type knowing struct {
+	tree.Resolver
+	of *pass
+}
+
+// Executable is what was found out of a file.
+func (k knowing) Executable(l file.Location) (sbom.Finding, bool) {
+	at, ok := k.Place(l)
+	if !ok {
+		return sbom.Finding{}, false
+	}
+	return k.of.found[at.Layer].At(at.Ordinal), true
+}
+
 // document is the image's document, catalogued with what m knows.
 func (p *pass) document(t testing.TB, r file.Resolver, m *sbom.Memory) string {
 	t.Helper()
@@ -129,6 +153,7 @@ func (p *pass) document(t testing.TB, r file.Resolver, m *sbom.Memory) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.anew = c.Anew()
 	var buf bytes.Buffer
 	if err := c.Write(t.Context(), &buf, sbom.Tool{Name: "test"}, p); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"hash/maphash"
 	"slices"
 	"sync"
@@ -81,25 +82,61 @@ type answer [sha256.Size]byte
 // What a file holds is said by its digest, or if r gives none, by its layer and
 // path. Layers are called as names has them.
 func answerOf(r file.MetadataResolver, names names, q string, yes bool, found []file.Location, err error) answer {
-	said := make([]byte, 0, 512)
+	t := newTelling(r, names)
 	if yes {
-		said = append(said, 1)
+		t.said = true
+		t.sum.Write([]byte{1})
 	}
 	if err != nil {
-		said = appendText(append(said, 2), err.Error())
+		t.sum.Write(appendText([]byte{2}, err.Error()))
 	}
-	texts := make([][]byte, 0, 1)
+	if q[0] != askKinds {
+		for _, l := range found {
+			t.add(l)
+		}
+		return t.answer()
+	}
+	texts := make([][]byte, 0, len(found))
 	for _, l := range found {
 		texts = append(texts, appendLocation(nil, r, names, l))
 	}
-	if q[0] == askKinds {
-		slices.SortFunc(texts, bytes.Compare)
+	slices.SortFunc(texts, bytes.Compare)
+	for _, text := range texts {
+		t.text(text)
 	}
-	for _, t := range texts {
-		said = appendText(said, t)
-	}
-	return sha256.Sum256(said)
+	return t.answer()
 }
+
+// telling makes an answer of files one after the other, so that they need not all be
+// held at once.
+type telling struct {
+	of    file.MetadataResolver
+	names names
+	sum   hash.Hash
+	said  bool // that there are some
+	room  []byte
+}
+
+func newTelling(of file.MetadataResolver, names names) *telling {
+	return &telling{of: of, names: names, sum: sha256.New()}
+}
+
+func (t *telling) add(l file.Location) {
+	if !t.said {
+		t.said = true
+		t.sum.Write([]byte{1})
+	}
+	t.room = appendLocation(t.room[:0], t.of, t.names, l)
+	t.text(t.room)
+}
+
+func (t *telling) text(b []byte) {
+	var size [binary.MaxVarintLen64]byte
+	t.sum.Write(size[:binary.PutUvarint(size[:], uint64(len(b)))])
+	t.sum.Write(b)
+}
+
+func (t *telling) answer() answer { return answer(t.sum.Sum(nil)) }
 
 func appendLocation(b []byte, r file.MetadataResolver, names names, l file.Location) []byte {
 	b = appendText(b, l.AccessPath)
@@ -173,7 +210,11 @@ func (r *record) add(q string, yes bool, found []file.Location, err error) {
 	if known {
 		return
 	}
-	said := answerOf(r.of, nil, q, yes, found, err)
+	r.tell(q, answerOf(r.of, nil, q, yes, found, err), found)
+}
+
+// tell writes down what was answered.
+func (r *record) tell(q string, said answer, found []file.Location) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.answers[q]; known || r.answers == nil {

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/anchore/syft/syft/cataloging/filecataloging"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
+	syftsbom "github.com/anchore/syft/syft/sbom"
 	"github.com/anchore/syft/syft/source/stereoscopesource"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
@@ -84,7 +86,7 @@ func tarOf(t testing.TB, entries []entry) []byte {
 func ours(t testing.TB, img v1.Image) string {
 	t.Helper()
 	p := readPass(t, img)
-	return p.document(t, p.tree.Resolver(t.Context(), p.open), nil)
+	return p.document(t, p.resolver(t), nil)
 }
 
 // scanner saves theirs from building syft's licence scanner each time.
@@ -92,8 +94,8 @@ var scanner = sync.OnceValues(func() (context.Context, error) {
 	return syft.SetContextLicenseScanner(context.Background(), cataloging.DefaultLicenseConfig())
 })
 
-// theirs is what syft makes of it by itself.
-func theirs(t testing.TB, img v1.Image) string {
+// syfts is what syft makes of an image by itself.
+func syfts(t testing.TB, img v1.Image) *syftsbom.SBOM {
 	t.Helper()
 	ctx, err := scanner()
 	if err != nil {
@@ -110,6 +112,13 @@ func theirs(t testing.TB, img v1.Image) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return s
+}
+
+// theirs is the document of that.
+func theirs(t testing.TB, img v1.Image) string {
+	t.Helper()
+	s := syfts(t, img)
 	s.Descriptor.Name, s.Descriptor.Version, s.Descriptor.Configuration = "test", "", nil
 	for _, reasons := range s.Artifacts.Unknowns {
 		slices.Sort(reasons) // syft has them as its catalogers happen to end
@@ -119,6 +128,21 @@ func theirs(t testing.TB, img v1.Image) string {
 		t.Fatal(err)
 	}
 	return buf.String()
+}
+
+// used are the catalogers that syft takes by itself, sorted.
+func used(t testing.TB, img v1.Image) []string {
+	t.Helper()
+	s := syfts(t, img)
+	data, err := json.Marshal(s.Descriptor.Configuration)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var trail struct{ Catalogers struct{ Used []string } }
+	if err := json.Unmarshal(data, &trail); err != nil {
+		t.Fatal(err)
+	}
+	return trail.Catalogers.Used
 }
 
 func raw(t testing.TB, read func() ([]byte, error)) []byte {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
@@ -14,6 +15,7 @@ import (
 	"github.com/anchore/syft/syft/format/syftjson/model"
 	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
+	"github.com/anchore/syft/syft/source"
 )
 
 // sections are what cataloguing found, as the parts of the document that it
@@ -22,8 +24,9 @@ import (
 type sections struct {
 	facts
 	packages  []byte
-	relations []byte // sorted; of the image itself only those to its packages, below
-	contained []byte // identities of what the image itself is related to, sorted; each a model.Relationship without a parent
+	relations []byte   // sorted; of the image itself only those to its packages, below
+	anew      []string // the catalogers that ran, sorted
+	contained []byte   // identities of what the image itself is related to, sorted; each a model.Relationship without a parent
 }
 
 // facts are the small parts.
@@ -32,7 +35,6 @@ type facts struct {
 	Distro     model.LinuxRelease
 	Unknowns   []unknown
 	Apart      []file.Coordinates // that relations name, but no answer of the resolver; sorted
-	Bound      []string           // layers whose names this depends on beyond places; sorted
 	Packages   int
 }
 
@@ -66,29 +68,28 @@ func (e *encoder) encode(v any) ([]byte, error) {
 
 // encodeSections takes the model of s apart while it encodes it: nothing of it
 // is left.
-func encodeSections(ctx context.Context, s *sbom.SBOM, r file.PathResolver, layers []string) (*sections, error) {
+func encodeSections(ctx context.Context, s *sbom.SBOM, survey *survey) (*sections, error) {
 	out := &sections{}
-	b := newBonds(layers)
 	out.Catalogers = catalogers(s)
 	out.Distro = syftjson.ToFormatModel(sbom.SBOM{Artifacts: sbom.Artifacts{LinuxDistribution: s.Artifacts.LinuxDistribution}}, syftjson.DefaultEncoderConfig()).Distro
 	for at, reasons := range s.Artifacts.Unknowns {
 		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
 	}
 	slices.SortFunc(out.Unknowns, byPlace)
-	for _, u := range out.Unknowns {
-		for _, reason := range u.Reasons {
-			b.look([]byte(reason))
-		}
-	}
-	if err := out.encodeRelations(ctx, s, r, b); err != nil {
-		return nil, fmt.Errorf("encode relationships: %w", err)
-	}
-	s.Relationships, s.Artifacts.Executables = nil, nil
-	if err := out.encodePackages(ctx, s, b); err != nil {
-		return nil, fmt.Errorf("encode packages: %w", err)
-	}
+	packages := s.Artifacts.Packages
 	s.Artifacts = sbom.Artifacts{}
-	out.Bound = b.list()
+	var both sync.WaitGroup
+	var failed, failedToo error
+	both.Go(func() { failed = out.encodeRelations(ctx, s, packages, survey.watched) })
+	both.Go(func() { failedToo = out.encodePackages(ctx, s.Source, packages, survey) })
+	both.Wait()
+	switch {
+	case failed != nil:
+		return nil, fmt.Errorf("encode relationships: %w", failed)
+	case failedToo != nil:
+		return nil, fmt.Errorf("encode packages: %w", failedToo)
+	}
+	out.anew = survey.ran()
 	return out, nil
 }
 
@@ -107,7 +108,7 @@ type relation struct {
 
 // encodeRelations packs the relationships, in syft's order. Those that are alike
 // but for their data follow their data.
-func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.PathResolver, b *bonds) error {
+func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages *pkg.Collection, r file.PathResolver) error {
 	image := artifact.ID(s.Source.ID)
 	ends := newEnds(r)
 	list := make([]relation, 0, len(s.Relationships))
@@ -131,16 +132,20 @@ func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, r file.P
 		list = append(list, one)
 	}
 	s.Relationships = nil
-	out.Apart = ends.apart()
-	var err error
-	if out.relations, err = packRelations(ctx, list, false, b); err != nil {
+	owned, err := ownership(ctx, packages, r, ends)
+	if err != nil {
 		return err
 	}
-	out.contained, err = packRelations(ctx, own, true, b)
+	list = append(list, owned...)
+	out.Apart = ends.apart()
+	if out.relations, err = packRelations(ctx, list, false); err != nil {
+		return err
+	}
+	out.contained, err = packRelations(ctx, own, true)
 	return err
 }
 
-func packRelations(ctx context.Context, list []relation, own bool, bound *bonds) ([]byte, error) {
+func packRelations(ctx context.Context, list []relation, own bool) ([]byte, error) {
 	data := newEncoder()
 	text := func(v any) string {
 		if v == nil {
@@ -172,7 +177,6 @@ func packRelations(ctx context.Context, list []relation, own bool, bound *bonds)
 		if err != nil {
 			return nil, err
 		}
-		bound.look(b)
 		if err := p.add(b); err != nil {
 			return nil, err
 		}
@@ -228,26 +232,32 @@ func (e *ends) apart() []file.Coordinates {
 const packagesAtOnce = 64
 
 // encodePackages packs the packages in syft's order.
-func (out *sections) encodePackages(ctx context.Context, s *sbom.SBOM, bound *bonds) error {
+func (out *sections) encodePackages(ctx context.Context, src source.Description, packages *pkg.Collection, survey *survey) error {
 	p, err := newPacker()
 	if err != nil {
 		return err
 	}
 	enc := newEncoder()
-	sorted := s.Artifacts.Packages.Sorted()
-	s.Artifacts.Packages = nil
+	sorted, err := survey.sorted(packages)
+	if err != nil {
+		return err
+	}
 	out.Packages = len(sorted)
 	for part := range slices.Chunk(sorted, packagesAtOnce) {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		few := sbom.SBOM{Source: s.Source, Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(part...)}}
+		for i, p := range part {
+			if part[i], err = survey.whole(p); err != nil {
+				return err
+			}
+		}
+		few := sbom.SBOM{Source: src, Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(part...)}}
 		for _, m := range syftjson.ToFormatModel(few, syftjson.DefaultEncoderConfig()).Artifacts {
 			b, err := enc.encode(m)
 			if err != nil {
 				return err
 			}
-			bound.look(b, places(m)...)
 			if err := p.add(b); err != nil {
 				return err
 			}

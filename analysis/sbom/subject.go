@@ -33,13 +33,7 @@ type SourceLayer struct {
 }
 
 // SizeOf is the size of a layer's content in bytes, as syft counts it.
-func SizeOf(x *layers.Index) int64 {
-	var size int64
-	for i := range x.Len() {
-		size += x.Size(i)
-	}
-	return size
-}
+func SizeOf(x *layers.Index) int64 { return x.Sizes() }
 
 // describe is what syft says of such an image, by syft's own code.
 func describe(s Source) (source.Source, error) {

@@ -131,17 +131,19 @@ func askAgain(ctx context.Context, r file.Resolver, names names, questions []str
 		var err error
 		switch kind {
 		case askKinds:
-			found, err = r.FilesByMIMEType(what...)
+			found, err = findKinds(r, what...)
 		case askGlobs:
 			found, err = r.FilesByGlob(what...)
 		case askPaths:
 			found, err = r.FilesByPath(what...)
-		case askStores, askAll:
-			for l := range r.AllLocations(ctx) {
-				if kind == askAll || inStore(l) {
-					found = append(found, l)
-				}
-			}
+		case askStores:
+			said := tellAll(r, names, inStores(ctx, r))
+			h.Write(said[:])
+			continue
+		case askAll:
+			said := tellAll(r, names, r.AllLocations(ctx))
+			h.Write(said[:])
+			continue
 		case askHas:
 			if len(what) != 1 {
 				return answer{}, errQuestion
@@ -154,6 +156,15 @@ func askAgain(ctx context.Context, r file.Resolver, names names, questions []str
 		h.Write(said[:])
 	}
 	return answer(h.Sum(nil)), nil
+}
+
+// tellAll is the answer that files are.
+func tellAll(r file.MetadataResolver, names names, all <-chan file.Location) answer {
+	t := newTelling(r, names)
+	for l := range all {
+		t.add(l)
+	}
+	return t.answer()
 }
 
 // append appends the trace to b, each question by what it does not share with

@@ -6,10 +6,13 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	stereofile "github.com/anchore/stereoscope/pkg/file"
 	"github.com/anchore/syft/syft/file"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // executablesForRelations is a kind of content that no file has. It tells the
@@ -23,6 +26,8 @@ type watched struct {
 	file.Resolver
 	ctx   context.Context
 	notes atomic.Bool // there are packages that binaries tell of
+	noted sync.Map    // where these are: by file.Coordinates
+	asks  string      // the cataloger, if it is one of silencesOf
 	seen  *record     // nil: is not written down
 }
 
@@ -33,7 +38,9 @@ func (w *watched) HasPath(p string) bool {
 		return false
 	}
 	has := w.Resolver.HasPath(p)
-	w.seen.add(question(askHas, p), has, nil, nil)
+	if w.seen != nil {
+		w.seen.add(question(askHas, p), has, nil, nil)
+	}
 	return has
 }
 
@@ -49,10 +56,18 @@ func (w *watched) FilesByGlob(patterns ...string) ([]file.Location, error) {
 
 // FilesByMIMEType finds files by kinds of content.
 func (w *watched) FilesByMIMEType(kinds ...string) ([]file.Location, error) {
-	if slices.Contains(kinds, executablesForRelations) && !w.notes.Load() {
+	find := func(kinds ...string) ([]file.Location, error) { return findKinds(w.Resolver, kinds...) }
+	if !slices.Contains(kinds, executablesForRelations) {
+		if w.asks != "" {
+			kinds = append(slices.Clone(kinds), leftOut+w.asks)
+		}
+		return w.ask(askKinds, find, kinds)
+	}
+	if !w.notes.Load() {
 		return nil, nil
 	}
-	return w.ask(askKinds, w.Resolver.FilesByMIMEType, kinds)
+	all, err := w.ask(askKinds, find, kinds)
+	return w.related(all), err
 }
 
 func (w *watched) ask(kind byte, find func(...string) ([]file.Location, error), what []string) ([]file.Location, error) {
@@ -61,7 +76,12 @@ func (w *watched) ask(kind byte, find func(...string) ([]file.Location, error), 
 		return nil, context.Cause(w.ctx)
 	}
 	found, err := find(what...)
-	w.seen.add(question(kind, what...), len(found) > 0, found, err)
+	if fault.Of(err) == fault.TooLarge { // what is found within a limit is no fact of the image
+		w.seen.spoil()
+	}
+	if w.seen != nil {
+		w.seen.add(question(kind, what...), len(found) > 0, found, err)
+	}
 	return found, err
 }
 
@@ -77,32 +97,56 @@ func (w *watched) RelativeFileByPath(_ file.Location, p string) *file.Location {
 
 // AllLocations gives every path.
 func (w *watched) AllLocations(ctx context.Context) <-chan file.Location {
-	return w.all(ctx, askAll, func(file.Location) bool { return true })
+	return w.all(ctx, askAll, w.Resolver.AllLocations)
 }
 
 // inStores gives every path that lies in a Nix store.
 func (w *watched) inStores(ctx context.Context) <-chan file.Location {
-	return w.all(ctx, askStores, inStore)
+	return w.all(ctx, askStores, func(ctx context.Context) <-chan file.Location { return inStores(ctx, w.Resolver) })
 }
 
-func inStore(l file.Location) bool { return strings.Contains(l.RealPath, "/nix/store/") }
+// below is a resolver that finds what is in folders of some name without going
+// through all paths.
+type below interface {
+	Below(ctx context.Context, folder, name string) <-chan file.Location
+}
 
-func (w *watched) all(ctx context.Context, kind byte, wanted func(file.Location) bool) <-chan file.Location {
+// inStores gives what lies in folders "store" of folders "nix".
+func inStores(ctx context.Context, r file.LocationResolver) <-chan file.Location {
+	if r, ok := r.(below); ok {
+		return r.Below(ctx, "nix", "store")
+	}
 	given := make(chan file.Location)
 	go func() {
 		defer close(given)
-		var all []file.Location
+		for l := range r.AllLocations(ctx) {
+			if strings.Contains(l.RealPath, "/nix/store/") {
+				select {
+				case given <- l:
+				case <-ctx.Done():
+				}
+			}
+		}
+	}()
+	return given
+}
+
+func (w *watched) all(ctx context.Context, kind byte, find func(context.Context) <-chan file.Location) <-chan file.Location {
+	given := make(chan file.Location)
+	go func() {
+		defer close(given)
+		var said *telling
+		if w.seen != nil {
+			said = newTelling(w.seen.of, nil)
+		}
 		inner, stop := context.WithCancel(ctx)
 		defer stop()
-		for l := range w.Resolver.AllLocations(inner) {
-			if !wanted(l) {
-				continue
-			}
+		for l := range find(inner) {
 			w.seen.giving(l)
 			select {
 			case given <- l:
-				if w.seen != nil {
-					all = append(all, l)
+				if said != nil {
+					said.add(l)
 				}
 			case <-ctx.Done():
 				w.seen.spoil()
@@ -116,7 +160,9 @@ func (w *watched) all(ctx context.Context, kind byte, wanted func(file.Location)
 			w.seen.spoil()
 			return
 		}
-		w.seen.add(question(kind), len(all) > 0, all, nil)
+		if said != nil {
+			w.seen.tell(question(kind), said.answer(), nil)
+		}
 	}()
 	return given
 }

@@ -19,10 +19,11 @@ import (
 
 // comparison asks both resolvers the same and collects the differences.
 type comparison struct {
-	theirs, mine file.Resolver
-	ids          map[stereofile.ID]stereofile.ID // theirs to mine
-	differences  []string
-	asked        int
+	theirs      file.Resolver
+	mine        tree.Resolver
+	ids         map[stereofile.ID]stereofile.ID // theirs to mine
+	differences []string
+	asked       int
 }
 
 func compare(squashed *tree.Tree, open tree.Open, theirs file.Resolver) *comparison {
@@ -146,6 +147,7 @@ func (c *comparison) everything(squashed *tree.Tree) []string {
 		c.differ("%d locations, mine %d, %d files", len(a), len(b), len(files))
 		return nil
 	}
+	c.below(a)
 	var paths []string
 	kinds := map[string]bool{"": true, "no/kind": true}
 	for i := range a {
@@ -162,6 +164,31 @@ func (c *comparison) everything(squashed *tree.Tree) []string {
 	}
 	c.byMIME(slices.Collect(maps.Keys(kinds))...)
 	return paths
+}
+
+// below compares what is found below folders with what there is.
+func (c *comparison) below(all []file.Location) {
+	tried := map[string]bool{}
+	for _, l := range all {
+		names := strings.Split(l.RealPath, "/")
+		for i := 2; i+1 < len(names); i++ {
+			within := "/" + names[i-1] + "/" + names[i] + "/"
+			if names[i-1] == "" || tried[within] || len(tried) > 20 {
+				continue
+			}
+			tried[within] = true
+			var want, got []string
+			for _, l := range all {
+				if strings.Contains(l.RealPath, within) {
+					want = append(want, l.RealPath)
+				}
+			}
+			for l := range c.mine.Below(context.Background(), names[i-1], names[i]) {
+				got = append(got, l.RealPath)
+			}
+			c.is("below "+within, want, got)
+		}
+	}
 }
 
 type description struct {

@@ -12,6 +12,7 @@ import (
 // drafts are paths while the tree is made: of one layer, or of all so far.
 type drafts struct {
 	layers []Layer
+	work   *work // shared by all of an image
 	nodes  []draft
 	text   *[]byte // of the names
 	slots  []int32 // a hash table of parent and name: a node and 1, 0 nothing yet, removed
@@ -36,13 +37,13 @@ const removed = -1
 var seed = maphash.MakeSeed()
 
 // newDrafts has room for some paths, to begin with.
-func newDrafts(layers []Layer, text *[]byte, paths int) *drafts {
+func newDrafts(layers []Layer, w *work, text *[]byte, paths int) *drafts {
 	size := 64
 	for size < paths+paths/2 {
 		size *= 2
 	}
 	return &drafts{
-		layers: layers, text: text, slots: make([]int32, size),
+		layers: layers, work: w, text: text, slots: make([]int32, size),
 		nodes: append(make([]draft, 0, paths+1), draft{parent: 0, first: none, next: none, own: none, base: none}),
 		links: map[int32]Place{}, bases: map[int32]Place{},
 	}
@@ -50,7 +51,7 @@ func newDrafts(layers []Layer, text *[]byte, paths int) *drafts {
 
 func (d *drafts) clone() *drafts {
 	return &drafts{
-		layers: d.layers, text: d.text, nodes: slices.Clone(d.nodes), slots: slices.Clone(d.slots), taken: d.taken,
+		layers: d.layers, work: d.work, text: d.text, nodes: slices.Clone(d.nodes), slots: slices.Clone(d.slots), taken: d.taken,
 		links: maps.Clone(d.links), bases: maps.Clone(d.bases),
 	}
 }

@@ -2,6 +2,8 @@ package tree
 
 import (
 	"bytes"
+	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -15,7 +17,7 @@ type ghost struct {
 }
 
 // freeze makes the tree of the drafts. They are of no use afterwards.
-func (d *drafts) freeze() *Tree {
+func (d *drafts) freeze(ctx context.Context) (*Tree, error) {
 	live := 1
 	for i := range d.nodes {
 		if !d.nodes[i].dead {
@@ -23,7 +25,7 @@ func (d *drafts) freeze() *Tree {
 		}
 	}
 	t := &Tree{
-		layers: d.layers, nodes: make([]node, 0, live),
+		layers: d.layers, work: d.work, nodes: make([]node, 0, live),
 		links: map[int32]Place{}, bases: map[int32]Place{},
 	}
 	d.slots = nil
@@ -50,9 +52,11 @@ func (d *drafts) freeze() *Tree {
 		t.odd = t.odd || t.nodes[n].count > 0 && t.nodes[n].kind != folder
 	}
 	t.text = bytes.Clone(t.text) // to its size
-	t.haunt(d.gone)
+	if err := t.haunt(ctx, d.gone); err != nil {
+		return nil, fmt.Errorf("put the layers of the image together: %w", err)
+	}
 	t.search.tree, t.given.tree = t, t
-	return t
+	return t, nil
 }
 
 func (d *drafts) frozen(n, parent int32) node {
@@ -61,7 +65,7 @@ func (d *drafts) frozen(n, parent int32) node {
 }
 
 // haunt finds the ghosts among the entries that were removed.
-func (t *Tree) haunt(gone []Place) {
+func (t *Tree) haunt(ctx context.Context, gone []Place) error {
 	type key struct {
 		path   string
 		folder int32
@@ -70,6 +74,9 @@ func (t *Tree) haunt(gone []Place) {
 	for _, p := range gone {
 		at := string(t.layers[p.Layer].Index.Path(p.Ordinal))
 		f, err := find(t, at, true)
+		if err := t.work.spend(ctx, f.steps); err != nil {
+			return err
+		}
 		if err != nil || f.node == none || t.kind(f.node) != folder || seen[key{at, f.node}] {
 			continue
 		}
@@ -77,4 +84,5 @@ func (t *Tree) haunt(gone []Place) {
 		t.ghosts = append(t.ghosts, ghost{path.Base(at), f.node})
 	}
 	slices.SortFunc(t.ghosts, func(a, b ghost) int { return strings.Compare(a.name, b.name) })
+	return nil
 }

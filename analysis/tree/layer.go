@@ -3,6 +3,7 @@ package tree
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"path"
 
 	"github.com/tidepole/tidepole/analysis/layers"
@@ -24,15 +25,15 @@ type layer struct {
 	folded   *folded
 }
 
-func newLayer(all []Layer, number int, text *[]byte) *layer {
+func newLayer(all []Layer, number int, w *work, text *[]byte) *layer {
 	x := all[number].Index
-	return &layer{drafts: newDrafts(all, text, x.Len()), number: number, index: x, waiting: map[int32]int{}}
+	return &layer{drafts: newDrafts(all, w, text, x.Len()), number: number, index: x, waiting: map[int32]int{}}
 }
 
 // apply takes in the entry with that ordinal. An earlier one at its path goes,
 // even for a hard link that names it, unless both are folders.
-func (l *layer) apply(ordinal int) {
-	p, of := l.index.Path(ordinal), kindOf(l.index.Type(ordinal))
+func (l *layer) apply(ctx context.Context, ordinal int, p []byte) error {
+	of := kindOf(l.index.Type(ordinal))
 	parent, name := l.above(p)
 	n := int32(0)
 	if len(p) > 1 {
@@ -47,7 +48,11 @@ func (l *layer) apply(ordinal int) {
 	base, adopted := ordinal, false
 	via, wait := none, false
 	if of == hardlink {
-		if target := l.target(ordinal); target != none {
+		target, err := l.target(ctx, ordinal)
+		if err != nil {
+			return err
+		}
+		if target != none {
 			base, adopted = int(l.nodes[target].base), true
 			of = kindOf(l.index.Type(base))
 		} else {
@@ -71,6 +76,7 @@ func (l *layer) apply(ordinal int) {
 	if wait {
 		l.deferLink(n, ordinal, via)
 	}
+	return nil
 }
 
 // above is the node of an entry's folder, none where there is no such path yet,
@@ -82,7 +88,7 @@ func (l *layer) above(p []byte) (parent int32, name []byte) {
 		i = 1
 	}
 	if l.last == nil || l.lastFolder == none || !bytes.Equal(l.last, p[:i]) {
-		l.last = p[:i]
+		l.last = append(l.last[:0], p[:i]...)
 		l.lastFolder = l.folder(l.last)
 	}
 	return l.lastFolder, name
@@ -125,19 +131,22 @@ func (l *layer) describe(n int32, own, base int) {
 
 // target is the file of this layer that a hard link names, none where there is
 // none so far: it is that file under a second name.
-func (l *layer) target(ordinal int) int32 {
+func (l *layer) target(ctx context.Context, ordinal int) (int32, error) {
 	to := string(l.index.Link(ordinal))
 	if to == "" {
-		return none
+		return none, nil
 	}
 	f, err := find(l, path.Clean("/"+to), false)
+	if err := l.work.spend(ctx, f.steps); err != nil {
+		return none, err
+	}
 	if err != nil || f.node == none || !l.described(f.node) {
-		return none
+		return none, nil
 	}
 	if k := l.nodes[f.node].kind; k == folder || k == hardlink {
-		return none
+		return none, nil
 	}
-	return f.node
+	return f.node, nil
 }
 
 // kindOf is what a header with that type flag makes.

@@ -26,6 +26,7 @@ var errEndless = errors.New("links lead in a circle or too far")
 type found struct {
 	node   int32   // or none
 	passed []int32 // the links on the way, and the node at last
+	steps  int     // that it took, even where it failed
 }
 
 // before are the nodes passed before the one that was found.
@@ -38,9 +39,10 @@ func (f found) before() []int32 {
 
 // lookup follows links.
 type lookup struct {
-	in   space
-	left int
-	open []string // targets that are being looked up
+	in    space
+	left  int
+	steps int      // so far
+	open  []string // targets that are being looked up
 }
 
 // find looks up a path through links. Whether a link at its end is followed is
@@ -48,19 +50,21 @@ type lookup struct {
 func find(in space, p string, follow bool) (found, error) {
 	p = normal(p)
 	if n := literal(in, p); n != none && !(follow && in.kind(n).isLink()) {
-		return found{node: n}, nil
+		return found{node: n, steps: stepsOf(p)}, nil
 	}
 	l := lookup{in: in, left: mostLinks}
 	f, err := l.resolve(p)
-	if err != nil || f.node == none || !follow {
-		return f, err
+	if err == nil && f.node != none && follow {
+		f, err = l.follow(f)
 	}
-	return l.follow(f)
+	f.steps = l.steps
+	return f, err
 }
 
 // resolve finds what is at a path, following the links above its last name. It
 // need not be clean: what ".." means depends on what was there before it.
 func (l *lookup) resolve(p string) (found, error) {
+	l.steps += stepsOf(p)
 	if n := literal(l.in, normal(p)); n != none {
 		return found{node: n}, nil
 	}

@@ -26,19 +26,22 @@ func build(ctx context.Context, all []Layer, options []Option) (*drafts, error) 
 	for _, option := range options {
 		option(&o)
 	}
-	merged := newDrafts(all, &text, 0)
+	w := newWork(all, o.entries)
+	merged := newDrafts(all, w, &text, 0)
 	var lower []*layer
 	for i := range all {
-		l := newLayer(all, i, &text)
+		l := newLayer(all, i, w, &text)
 		l.windows = o.windows
-		for ordinal := range l.index.Len() {
+		for ordinal, path := range l.index.Paths() {
 			if ordinal%4096 == 0 && ctx.Err() != nil {
 				return nil, fmt.Errorf("put the layers of the image together: %w", context.Cause(ctx))
 			}
 			if l.full() {
 				return nil, fault.New(fault.TooLarge, "put the layers of the image together: more paths than can be told apart, in layer %s", all[i].ID)
 			}
-			l.apply(ordinal)
+			if err := l.apply(ctx, ordinal, path); err != nil {
+				return nil, fmt.Errorf("put the layers of the image together: %w", err)
+			}
 		}
 		if o.windows {
 			l.adopt(lower)
@@ -89,7 +92,9 @@ func (d *drafts) merge(ctx context.Context, upper *drafts) error {
 		name := upper.name(at.from)
 		if isWhiteout(name) {
 			if string(name) != opaque {
-				d.takeAway(upper, at.from, at.parent)
+				if err := d.takeAway(ctx, upper, at.from, at.parent); err != nil {
+					return fmt.Errorf("put the layers of the image together: %w", err)
+				}
 			}
 			continue
 		}
@@ -154,23 +159,28 @@ func (d *drafts) dress(n int32, upper *drafts, from int32) {
 
 // takeAway removes what a whiteout names. That may be found through a link of
 // its own layer, and be the folder the whiteout is in.
-func (d *drafts) takeAway(upper *drafts, from, parent int32) {
+func (d *drafts) takeAway(ctx context.Context, upper *drafts, from, parent int32) error {
 	name := string(bytes.TrimPrefix(upper.name(from), []byte(whiteout)))
-	n := int32(none)
+	n, p := int32(none), ""
 	switch {
 	case d.nodes[parent].dead || name == "." || name == "..":
-		p := upper.path(upper.parent(from)) + "/" + name
-		if f, err := find(d, p, false); err == nil {
-			n = f.node
-		}
+		p = upper.path(upper.parent(from)) + "/" + name
 	default:
 		if n = d.child(parent, name); n == none && (d.nodes[parent].kind != folder || d.throughLink(parent)) {
-			if f, err := find(d, d.path(parent)+"/"+name, false); err == nil {
-				n = f.node
-			}
+			p = d.path(parent) + "/" + name
+		}
+	}
+	if p != "" {
+		f, err := find(d, p, false)
+		if err == nil {
+			n = f.node
+		}
+		if err := d.work.spend(ctx, f.steps); err != nil {
+			return err
 		}
 	}
 	if n > 0 {
 		d.remove(n)
 	}
+	return nil
 }

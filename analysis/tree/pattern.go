@@ -141,3 +141,39 @@ func singleStars(name string) string {
 	}
 	return name
 }
+
+// maxAlternatives bounds the texts that a pattern stands for with its braces. Each
+// may be compared with each path; and catalogers make patterns of what stands in the
+// image, as of the names of packages and libraries.
+const maxAlternatives = 1000
+
+// alternativesIn is how many texts a pattern stands for, or more than
+// maxAlternatives.
+func alternativesIn(glob string) int {
+	type group struct{ before, sum int }
+	var open []group
+	count := 1
+	end := func() {
+		g := open[len(open)-1]
+		open = open[:len(open)-1]
+		count = min(g.before*(g.sum+count), maxAlternatives+1)
+	}
+	for i := 0; i < len(glob); i++ {
+		switch c := glob[i]; {
+		case c == '\\':
+			i++
+		case c == '{':
+			open = append(open, group{count, 0})
+			count = 1
+		case c == ',' && len(open) > 0:
+			g := &open[len(open)-1]
+			g.sum, count = min(g.sum+count, maxAlternatives+1), 1
+		case c == '}' && len(open) > 0:
+			end()
+		}
+	}
+	for len(open) > 0 {
+		end()
+	}
+	return count
+}

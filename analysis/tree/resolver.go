@@ -25,8 +25,23 @@ type resolver struct {
 // want them. Once ctx has ended it finds nothing more, and what it opened can not
 // be read any more. The same file has the same reference in all resolvers of a
 // tree.
-func (t *Tree) Resolver(ctx context.Context, open Open) file.Resolver {
+func (t *Tree) Resolver(ctx context.Context, open Open) Resolver {
 	return &resolver{t, ctx, open}
+}
+
+// Resolver is syft's, and what else it knows.
+type Resolver interface {
+	file.Resolver
+	// Digest is the SHA-256 of a file's content, links not followed; false where
+	// there is none.
+	Digest(file.Location) ([sha256.Size]byte, bool)
+	// Locate gives the location of what a layer describes at exactly that path.
+	Locate(path string) (file.Location, bool)
+	// Below gives what a layer describes below folders of a name in folders of
+	// another one, wherever they are, sorted by path, until ctx ends.
+	Below(ctx context.Context, folder, name string) <-chan file.Location
+	// Place tells where a file's content is described.
+	Place(file.Location) (Place, bool)
 }
 
 // ended is why nothing is answered any more.
@@ -78,6 +93,9 @@ func (r *resolver) FilesByGlob(patterns ...string) ([]file.Location, error) {
 				all.add(h.path, h.node)
 			}
 		}
+		if err := r.tree.work.found(len(all.all)); err != nil {
+			return nil, fmt.Errorf("search the image's files for %q: %w", p, err)
+		}
 	}
 	return all.list(), nil
 }
@@ -112,12 +130,43 @@ func (r *resolver) RelativeFileByPath(_ file.Location, p string) *file.Location 
 // AllLocations gives all that a layer describes, folders too, sorted by path,
 // until ctx or that of the resolver ends.
 func (r *resolver) AllLocations(ctx context.Context) <-chan file.Location {
+	return r.give(ctx, func(int32) bool { return true })
+}
+
+// Below gives what a layer describes below folders of a name in folders of
+// another one.
+func (r *resolver) Below(ctx context.Context, folder, name string) <-chan file.Location {
+	at := map[int32]bool{}
+	for n := range r.tree.nodes { // those that no layer describes, too
+		if n := int32(n); string(r.tree.name(n)) == name && string(r.tree.name(r.tree.parent(n))) == folder {
+			at[n] = true
+		}
+	}
+	if len(at) == 0 {
+		found := make(chan file.Location)
+		close(found)
+		return found
+	}
+	return r.give(ctx, func(n int32) bool {
+		for n != 0 {
+			if n = r.tree.parent(n); at[n] {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func (r *resolver) give(ctx context.Context, wanted func(int32) bool) <-chan file.Location {
 	results := make(chan file.Location)
 	go func() {
 		defer close(results)
 		for n := range r.tree.sorted {
 			if r.ended() != nil {
 				return
+			}
+			if !wanted(n) {
+				continue
 			}
 			select {
 			case <-ctx.Done():
@@ -152,6 +201,25 @@ func (r *resolver) Digest(l file.Location) (digest [sha256.Size]byte, ok bool) {
 	}
 	e := r.tree.entry(n)
 	return e.Digest, e.Regular
+}
+
+// Place tells where the content of a location's file is described, links not
+// followed.
+func (r *resolver) Place(l file.Location) (Place, bool) {
+	n, ok := r.tree.given.node(l.Reference())
+	if !ok {
+		return Place{}, false
+	}
+	return r.tree.base(n), true
+}
+
+// Locate gives the location of what a layer describes at exactly that path, links
+// not followed.
+func (r *resolver) Locate(p string) (file.Location, bool) {
+	if n := literal(r.tree, p); n != none && r.tree.described(n) {
+		return r.tree.location("", n), true
+	}
+	return file.Location{}, false
 }
 
 // FileContentsByLocation opens the file of a location of this tree, links
@@ -219,7 +287,11 @@ func (l *locations) list() []file.Location {
 // isFile says whether a node is described, and not as a folder. A header may give
 // anything the mode of a folder.
 func (t *Tree) isFile(n int32) bool {
-	return n != 0 && t.described(n) && t.kind(n) != folder && !t.entry(n).Info().IsDir()
+	if n == 0 || !t.described(n) || t.kind(n) == folder {
+		return false
+	}
+	base := t.base(n)
+	return !t.layers[base.Layer].Index.Folder(base.Ordinal)
 }
 
 // metadata describes a node as stereoscope does.

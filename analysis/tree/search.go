@@ -9,7 +9,10 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
+
+	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // search finds paths in a tree. What it needs for that is made when it is first
@@ -17,7 +20,10 @@ import (
 type search struct {
 	tree *Tree
 
-	namesOnce, extensionsOnce, kindsOnce, linksOnce sync.Once
+	namesOnce, extensionsOnce, kindsOnce sync.Once
+
+	linking sync.Mutex
+	linked  atomic.Bool // to and crossed are made
 
 	names      names
 	extensions names
@@ -61,25 +67,53 @@ func (s *search) byKind(kind string) []int32 {
 }
 
 // links makes what is known of links from where they lead to.
-func (s *search) links() {
-	s.linksOnce.Do(func() {
-		s.to, s.crossed = map[int32][]int32{}, map[int32]bool{}
-		for n := range s.tree.sorted {
-			if !s.tree.kind(n).isLink() {
-				continue
-			}
-			if f, err := find(s.tree, destination(s.tree, n), false); err == nil && f.node != none {
-				s.to[f.node] = append(s.to[f.node], n)
-			}
-			if f, err := find(s.tree, s.tree.path(n), true); err == nil && f.node != none {
-				for _, m := range f.before() {
-					if m != n {
-						s.crossed[s.tree.parent(m)] = true
-					}
-				}
+func (s *search) links(ctx context.Context) error {
+	if s.linked.Load() {
+		return nil
+	}
+	s.linking.Lock()
+	defer s.linking.Unlock()
+	if s.linked.Load() {
+		return nil
+	}
+	to, crossed := map[int32][]int32{}, map[int32]bool{}
+	for n := range s.tree.sorted {
+		if !s.tree.kind(n).isLink() {
+			continue
+		}
+		named, err := s.find(ctx, destination(s.tree, n), false)
+		if err != nil {
+			return err
+		}
+		if named.node != none {
+			to[named.node] = append(to[named.node], n)
+		}
+		f, err := s.find(ctx, s.tree.path(n), true)
+		if err != nil {
+			return err
+		}
+		if f.node == none {
+			continue
+		}
+		for _, m := range f.before() {
+			if m != n {
+				crossed[s.tree.parent(m)] = true
 			}
 		}
-	})
+	}
+	s.to, s.crossed = to, crossed
+	s.linked.Store(true)
+	return nil
+}
+
+// find looks a path up, and counts what that takes. Where links lead in a circle or
+// too far there is nothing.
+func (s *search) find(ctx context.Context, p string, follow bool) (found, error) {
+	f, err := find(s.tree, p, follow)
+	if err != nil {
+		f.node = none
+	}
+	return f, s.tree.work.spend(ctx, f.steps)
 }
 
 // byPath is what is at a path, links followed.
@@ -108,10 +142,17 @@ func (s *search) byMIME(ctx context.Context, kinds ...string) ([]hit, error) {
 // at its own path if that matches, else at the first one through links that
 // does.
 func (s *search) byGlob(ctx context.Context, glob string) ([]hit, error) {
+	if err := s.affords(ctx, glob); err != nil {
+		return nil, err
+	}
 	var all []hit
 	rs := requests(glob)
-	if folder, ok := s.within(rs[0]); ok {
-		found, err := s.inFolder(folder, rs)
+	folder, ok, err := s.within(ctx, rs[0])
+	if err != nil {
+		return nil, err
+	}
+	if ok {
+		found, err := s.inFolder(ctx, folder, rs)
 		if err != nil {
 			return nil, err
 		}
@@ -125,6 +166,18 @@ func (s *search) byGlob(ctx context.Context, glob string) ([]hit, error) {
 		all = append(all, found...)
 	}
 	return s.ordered(all), nil
+}
+
+// affords counts what the alternatives in a pattern take.
+func (s *search) affords(ctx context.Context, glob string) error {
+	switch n := alternativesIn(glob); {
+	case n > maxAlternatives:
+		return s.tree.work.fail(fault.New(fault.TooLarge, "a pattern has more than %d alternatives: %.64q…", maxAlternatives, glob).
+			WithHint("if it is none of your own, the image has names that make it so; this limit is fixed"))
+	case n > 1:
+		return s.tree.work.spend(ctx, n*len(s.tree.nodes)/stepBytes)
+	}
+	return nil
 }
 
 func (s *search) request(ctx context.Context, r request) ([]hit, error) {
@@ -154,27 +207,29 @@ func (s *search) request(ctx context.Context, r request) ([]hit, error) {
 
 // within is the folder that all a request can find is in, where it is known that
 // no path through links matches.
-func (s *search) within(r request) (int32, bool) {
+func (s *search) within(ctx context.Context, r request) (int32, bool, error) {
 	if r.basis == walked || r.basis == exactly || s.tree.odd {
-		return none, false
+		return none, false, nil
 	}
 	above := path.Dir(r.glob.glob)
 	if isPattern(above) || strings.ContainsRune(above, utf8.RuneError) || path.Clean(r.glob.glob) != r.glob.glob {
-		return none, false
+		return none, false, nil
 	}
 	n := literal(s.tree, above)
 	if n == none || s.tree.kind(n) != folder {
-		return none, false
+		return none, false, nil
 	}
 	if r.basis == inFolders && (n == 0 || !s.tree.described(n)) {
-		return none, false // the root has no name; else it depends on others of its name
+		return none, false, nil // the root has no name; else it depends on others of its name
 	}
-	s.links()
-	return n, !s.crossed[n]
+	if err := s.links(ctx); err != nil {
+		return none, false, err
+	}
+	return n, !s.crossed[n], nil
 }
 
 // inFolder answers requests for one pattern from what is in the folder.
-func (s *search) inFolder(n int32, rs []request) ([]hit, error) {
+func (s *search) inFolder(ctx context.Context, n int32, rs []request) ([]hit, error) {
 	var all []hit
 	above := strings.TrimSuffix(s.tree.path(n), "/") + "/"
 	for _, r := range rs {
@@ -196,11 +251,17 @@ func (s *search) inFolder(n int32, rs []request) ([]hit, error) {
 			}
 			f := found{node: c}
 			if s.tree.kind(c).isLink() {
-				if f, err = find(s.tree, p, true); err != nil || f.node == none {
+				if f, err = s.find(ctx, p, true); err != nil {
+					return nil, err
+				}
+				if f.node == none {
 					continue
 				}
 			}
 			all = append(all, hit{p, f.node})
+			if err := s.tree.work.found(len(all)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return all, nil
@@ -242,8 +303,11 @@ func (s *search) below(ctx context.Context, r request) ([]hit, error) {
 	var folders []int32
 	for _, n := range s.byName().equal(r.key) {
 		if s.tree.kind(n).isLink() {
-			f, err := find(s.tree, s.tree.path(n), true)
-			if err != nil || f.node == none {
+			f, err := s.find(ctx, s.tree.path(n), true)
+			if err != nil {
+				return nil, err
+			}
+			if f.node == none {
 				continue
 			}
 			n = f.node
@@ -282,12 +346,16 @@ func (s *search) matching(ctx context.Context, p pattern, nodes func(func(int32)
 		if count++; count%1024 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		h, ok, err := s.first(p, n)
+		h, ok, err := s.first(ctx, p, n)
 		if err != nil {
 			return nil, err
 		}
-		if ok {
-			all = append(all, h)
+		if !ok {
+			continue
+		}
+		all = append(all, h)
+		if err := s.tree.work.found(len(all)); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil
@@ -295,21 +363,24 @@ func (s *search) matching(ctx context.Context, p pattern, nodes func(func(int32)
 
 // first is the first path to a node that matches: its own, or one through links
 // to the folders above it.
-func (s *search) first(p pattern, n int32) (hit, bool, error) {
+func (s *search) first(ctx context.Context, p pattern, n int32) (hit, bool, error) {
 	own := s.tree.path(n)
-	f, err := found{node: n}, error(nil)
+	f := found{node: n}
 	if s.tree.kind(n).isLink() {
+		var err error
 		f, err = find(s.tree, own, true)
-	}
-	if err != nil {
-		return hit{}, false, nil
+		if ended := s.tree.work.spend(ctx, f.steps); ended != nil || err != nil {
+			return hit{}, false, ended
+		}
 	}
 	if f.node != none {
 		if ok, err := s.matches(p, own, f); ok || err != nil {
 			return hit{own, f.node}, ok, err
 		}
 	}
-	s.links()
+	if err := s.links(ctx); err != nil {
+		return hit{}, false, err
+	}
 	for above := s.tree.parent(n); ; above = s.tree.parent(above) {
 		if above == 0 {
 			return hit{}, false, nil
@@ -318,7 +389,7 @@ func (s *search) first(p pattern, n int32) (hit, bool, error) {
 			break
 		}
 	}
-	r := reach{search: s, pattern: p, seen: map[string]bool{own: true}}
+	r := reach{search: s, ctx: ctx, pattern: p, seen: map[string]bool{own: true}}
 	return r.through(own, own)
 }
 
@@ -343,6 +414,7 @@ func (s *search) matches(p pattern, own string, f found) (bool, error) {
 // reach looks for paths through links to one node.
 type reach struct {
 	*search
+	ctx     context.Context
 	pattern pattern
 	seen    map[string]bool
 }
@@ -355,8 +427,8 @@ func (r *reach) by(link, rest string) (hit, bool, error) {
 	}
 	r.seen[p] = true
 	f, err := find(r.tree, p, true)
-	if err != nil {
-		return hit{}, false, nil
+	if ended := r.tree.work.spend(r.ctx, f.steps); ended != nil || err != nil {
+		return hit{}, false, ended
 	}
 	if f.node != none {
 		if ok, err := r.matches(r.pattern, p, f); ok || err != nil {
@@ -381,6 +453,9 @@ func (r *reach) through(trunk, p string) (hit, bool, error) {
 		}
 		r.seen[above] = true
 		f, err := find(r.tree, above, false)
+		if err := r.tree.work.spend(r.ctx, f.steps); err != nil {
+			return hit{}, false, err
+		}
 		if err != nil {
 			return hit{}, false, fmt.Errorf("look up %q: %w", above, err)
 		}

@@ -33,7 +33,8 @@ type File struct {
 }
 
 // Tree is the final image. It takes about 60 bytes a path beside the names and
-// the layers' indexes, and is safe for many goroutines.
+// the layers' indexes, and some hundred for each file that was found, and is safe
+// for many goroutines.
 type Tree struct {
 	layers []Layer
 	nodes  []node
@@ -43,6 +44,7 @@ type Tree struct {
 	ghosts []ghost
 	odd    bool // something that is no folder has paths below it
 
+	work   *work
 	search search
 	given  references
 }
@@ -59,6 +61,10 @@ const none = -1
 
 // span is a part of the text.
 type span struct{ at, length uint32 }
+
+// Overrun is why not all files could be found: the links of the image make too
+// many paths, or too many files answer one question. nil: all could.
+func (t *Tree) Overrun() error { return t.work.overrun() }
 
 // kind is what a path is to those who look for paths: devices and pipes are
 // files.
@@ -222,5 +228,5 @@ func Squash(ctx context.Context, all []Layer, options ...Option) (*Tree, error) 
 	if err != nil {
 		return nil, err
 	}
-	return b.freeze(), nil
+	return b.freeze(ctx)
 }

@@ -23,20 +23,25 @@ func (s *search) walk(ctx context.Context, glob string) ([]hit, error) {
 	if !s.hasNames(glob) {
 		return nil, nil
 	}
-	matches, err := doublestar.Glob(&walker{tree: s.tree, ctx: ctx}, glob)
+	// Nothing fails but what ends the walk.
+	matches, err := doublestar.Glob(&walker{tree: s.tree, ctx: ctx}, glob, doublestar.WithFailOnIOErrors())
 	if err != nil {
 		return nil, err
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
 	}
 	var all []hit
 	for _, m := range matches {
 		if !path.IsAbs(m) {
 			m = path.Join("/", m)
 		}
-		if f, err := find(s.tree, m, true); err == nil && f.node != none && s.tree.kind(f.node) != folder {
+		f, err := find(s.tree, m, true)
+		if err := s.tree.work.spend(ctx, f.steps); err != nil {
+			return nil, err
+		}
+		if err == nil && f.node != none && s.tree.kind(f.node) != folder {
 			all = append(all, hit{m, f.node})
+			if err := s.tree.work.found(len(all)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return all, nil
@@ -66,7 +71,8 @@ func (s *search) hasNames(glob string) bool {
 }
 
 // walker shows a tree as a file system, links followed. It does not go down a
-// path that comes back to where it was a second time.
+// path that comes back to where it was a second time. What it cannot follow is not
+// there; it fails with ctx, and when the work is too much.
 type walker struct {
 	tree *Tree
 	ctx  context.Context
@@ -93,7 +99,14 @@ func (w *walker) find(name string, follow bool) (found, error) {
 	if w.plain(name) {
 		name = "/" + name
 	}
-	return find(w.tree, name, follow)
+	f, err := find(w.tree, name, follow)
+	if err := w.tree.work.spend(w.ctx, f.steps); err != nil {
+		return found{node: none}, err
+	}
+	if err != nil {
+		return found{node: none}, nil
+	}
+	return f, nil
 }
 
 // plain says whether a path may as well begin with a slash.
@@ -113,14 +126,14 @@ func (w *walker) Stat(name string) (fs.FileInfo, error) {
 }
 
 func (w *walker) ReadDir(name string) ([]fs.DirEntry, error) {
-	if w.ctx.Err() != nil {
-		return nil, context.Cause(w.ctx)
-	}
 	if w.entries != nil && w.last == name {
-		return w.entries, nil
+		return w.entries, w.tree.work.spend(w.ctx, len(w.entries)*stepsOf(name))
 	}
 	n, err := w.folder(name)
 	if err != nil || n == none {
+		return nil, err
+	}
+	if err := w.tree.work.spend(w.ctx, int(w.tree.nodes[n].count)*stepsOf(name)); err != nil {
 		return nil, err
 	}
 	entries := w.list(n)
@@ -129,6 +142,9 @@ func (w *walker) ReadDir(name string) ([]fs.DirEntry, error) {
 		at := &entries[i]
 		if w.tree.odd || strings.HasPrefix(name+at.name, " ") { // the path may be another one's
 			f, err := find(w.tree, path.Join(name, at.name), false)
+			if err := w.tree.work.spend(w.ctx, f.steps); err != nil {
+				return nil, err
+			}
 			if err != nil || f.node == none {
 				continue
 			}

@@ -8,7 +8,14 @@ import (
 // Option is a choice of Squash.
 type Option func(*choices)
 
-type choices struct{ windows bool }
+type choices struct {
+	windows bool
+	entries int
+}
+
+// MaxEntries tells how many paths the layers of an image may have together. It
+// also bounds how far links are followed to find its files; 0 is the usual bound.
+func MaxEntries(n int) Option { return func(c *choices) { c.entries = n } }
 
 // Windows tells that the image is one of Windows: hard links of its layers may
 // name files of lower ones, which then count as hcsshim has them when it imports

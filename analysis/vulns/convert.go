@@ -2,7 +2,6 @@ package vulns
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -19,13 +18,12 @@ import (
 
 // converter turns grype's matches into the report's.
 type converter struct {
-	provider vulnerability.Provider
-	packages map[pkg.ID]pkg.Package
-	metadata map[[2]string]*vulnerability.Metadata // of related records, by id and namespace
+	generation *generation
+	packages   map[pkg.ID]pkg.Package
 }
 
-func newConverter(p vulnerability.Provider, packages []pkg.Package) *converter {
-	c := &converter{provider: p, packages: map[pkg.ID]pkg.Package{}, metadata: map[[2]string]*vulnerability.Metadata{}}
+func newConverter(g *generation, packages []pkg.Package) *converter {
+	c := &converter{generation: g, packages: map[pkg.ID]pkg.Package{}}
 	for _, p := range packages {
 		c.packages[p.ID] = p
 	}
@@ -58,7 +56,7 @@ func (c *converter) vulnerability(m match.Match) (report.Vulnerability, error) {
 	meta := from.Metadata
 	if meta == nil {
 		var err error
-		if meta, err = c.lookUp(from.Reference); err != nil {
+		if meta, err = c.generation.lookUp(from.Reference); err != nil {
 			return v, err
 		}
 	}
@@ -98,7 +96,7 @@ func describeVulnerability(v *report.Vulnerability, meta *vulnerability.Metadata
 // relate adds the records of the same vulnerability in other sources.
 func (c *converter) relate(v *report.Vulnerability, refs []vulnerability.Reference) error {
 	for _, ref := range refs {
-		meta, err := c.lookUp(ref)
+		meta, err := c.generation.lookUp(ref)
 		if err != nil {
 			return err
 		}
@@ -114,20 +112,6 @@ func (c *converter) relate(v *report.Vulnerability, refs []vulnerability.Referen
 		return cmp.Or(strings.Compare(a.ID, b.ID), strings.Compare(a.Namespace, b.Namespace))
 	})
 	return nil
-}
-
-// lookUp reads a record that grype names but does not bring along.
-func (c *converter) lookUp(ref vulnerability.Reference) (*vulnerability.Metadata, error) {
-	key := [2]string{ref.ID, ref.Namespace}
-	if meta, ok := c.metadata[key]; ok {
-		return meta, nil
-	}
-	meta, err := c.provider.VulnerabilityMetadata(ref) //nolint:staticcheck // the only way to a related record
-	if err != nil {
-		return nil, fmt.Errorf("look up %s in %s: %w", ref.ID, ref.Namespace, err)
-	}
-	c.metadata[key] = meta
-	return meta, nil
 }
 
 func cvss(from []vulnerability.Cvss) []report.CVSS {

@@ -37,7 +37,12 @@ type record struct {
 type generation struct {
 	name     string
 	record   record
+	reader   v6.Reader
 	provider vulnerability.Provider
+	answers  *answers
+	silence  *silence
+	records  *records
+	distros  *distros
 	hold     *os.File
 
 	// Guarded by Database.mu.
@@ -135,7 +140,7 @@ func openGeneration(root, name string) (*generation, error) {
 		}
 		return nil, unusable(err)
 	}
-	g := &generation{name: name, hold: hold}
+	g := &generation{name: name, hold: hold, answers: newAnswers(maxAnswers), silence: newSilence(maxSilent), records: newRecords(maxRecords), distros: newDistros(maxDistros)}
 	if err := g.open(dir); err != nil {
 		hold.Close()
 		return nil, unusable(err)
@@ -159,7 +164,7 @@ func (g *generation) open(dir string) error {
 	if err != nil {
 		return err
 	}
-	g.record = rec
+	g.record, g.reader = rec, reader
 	g.provider = v6.NewVulnerabilityProvider(reader)
 	return nil
 }

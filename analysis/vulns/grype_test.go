@@ -65,7 +65,7 @@ func compare(t *testing.T, command, database string, documents map[string][]byte
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := d.Import(context.Background(), f, database, ""); err != nil {
+	if _, err := d.Import(context.Background(), f, database, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	g := grype{t: t, command: command, home: t.TempDir()}
@@ -87,8 +87,10 @@ func compare(t *testing.T, command, database string, documents map[string][]byte
 			if n, ok := want[name]; ok && n != len(ours.Vulnerabilities) {
 				t.Errorf("%d matches, want %d: %s", len(ours.Vulnerabilities), n, names(ours.Vulnerabilities))
 			}
-			if len(ours.Notes) != 0 {
-				t.Errorf("notes: %q", ours.Notes)
+			for _, note := range ours.Notes { // grype does not tell of releases that a database has no records of
+				if !strings.HasPrefix(note, "the vulnerability database has no records of ") {
+					t.Errorf("note: %q", note)
+				}
 			}
 			total += len(ours.Vulnerabilities)
 		})

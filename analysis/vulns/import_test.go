@@ -27,7 +27,7 @@ func TestImport(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "vulndb")
 			d := open(t, vulns.Options{Dir: dir})
-			got, err := d.Import(context.Background(), bytes.NewReader(archive(name)), "/some/where/"+name, checksum(archive(name)))
+			got, err := d.Import(context.Background(), bytes.NewReader(archive(name)), "/some/where/"+name, checksum(archive(name)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -100,7 +100,7 @@ func TestImportRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "vulndb")
 			d := open(t, vulns.Options{Dir: dir, Limits: test.limits})
-			_, err := d.Import(context.Background(), bytes.NewReader(test.data), "new.tar.gz", test.checksum)
+			_, err := d.Import(context.Background(), bytes.NewReader(test.data), "new.tar.gz", test.checksum, nil)
 			if err == nil {
 				t.Fatal("it was taken in")
 			}
@@ -125,12 +125,46 @@ func TestImportRefuses(t *testing.T) {
 func TestImportKeepsTheOldOneWhenItFails(t *testing.T) {
 	d := open(t, vulns.Options{})
 	before := load(t, d, "older.tar.zst")
-	_, err := d.Import(context.Background(), bytes.NewReader(archive("newer.tar.zst")[:5000]), "newer", "")
+	_, err := d.Import(context.Background(), bytes.NewReader(archive("newer.tar.zst")[:5000]), "newer", "", nil)
 	if err == nil {
 		t.Fatal("half an archive was taken in")
 	}
 	if diff := cmp.Diff(before, d.Status(context.Background())); diff != "" {
 		t.Errorf("status (-before +after):\n%s", diff)
+	}
+}
+
+// Whoever imports a database may refuse it when all of it was read, and before it is used.
+func TestImportUsesNothingThatIsRefused(t *testing.T) {
+	d := open(t, vulns.Options{})
+	before := load(t, d, "older.tar.zst")
+	data, refused := bytes.NewReader(archive("newer.tar.zst")), errors.New("nobody else can have it")
+	for _, refusal := range []error{refused, nil} {
+		data.Seek(0, io.SeekStart)
+		var offered report.Database
+		got, err := d.Import(context.Background(), data, "newer", "", func(next report.Database) error {
+			if data.Len() > 0 {
+				t.Errorf("%d bytes are unread", data.Len())
+			}
+			if diff := cmp.Diff(before, d.Status(context.Background())); diff != "" {
+				t.Errorf("status while it is offered (-before +then):\n%s", diff)
+			}
+			offered = next
+			return refusal
+		})
+		if !errors.Is(err, refusal) || !offered.Built.Equal(newer) {
+			t.Errorf("refused with %v: %v; %+v was offered", refusal, err, offered)
+		}
+		want := before
+		if refusal == nil {
+			want = offered
+			if diff := cmp.Diff(offered, got); diff != "" {
+				t.Errorf("offered, and taken: %s", diff)
+			}
+		}
+		if diff := cmp.Diff(want.Digest, d.Status(context.Background()).Digest); diff != "" {
+			t.Errorf("refused with %v: in use (-want +got):\n%s", refusal, diff)
+		}
 	}
 }
 
@@ -142,7 +176,7 @@ func TestImportStopsWithItsContext(t *testing.T) {
 		cancel()
 		return 0, nil
 	}))
-	if _, err := d.Import(ctx, r, "x", ""); !errors.Is(err, context.Canceled) {
+	if _, err := d.Import(ctx, r, "x", "", nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
 	}
 	if diff := cmp.Diff([]string{"lock"}, contents(t, dir)); diff != "" {
@@ -160,7 +194,7 @@ func TestImportCleansItsSource(t *testing.T) {
 		"https://user:secret@mirror.example/db.tar.zst?token=secret": "https://mirror.example/db.tar.zst",
 	} {
 		d := open(t, vulns.Options{})
-		got, err := d.Import(context.Background(), bytes.NewReader(archive("older.db")), name, "")
+		got, err := d.Import(context.Background(), bytes.NewReader(archive("older.db")), name, "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

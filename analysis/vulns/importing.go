@@ -24,14 +24,15 @@ import (
 // Import takes a database in: a .tar.zst, .tar.gz, .tar.xz or .tar archive, or
 // the database's file itself; which one is told by the content. name is what
 // to record as its origin. With a checksum ("sha256:<hex>") the bytes of r
-// must have it. The new database takes the place of the old one at once;
-// matches that are running end with the old.
-func (d *Database) Import(ctx context.Context, r io.Reader, name, checksum string) (report.Database, error) {
+// must have it. The new database takes the place of the old one at once,
+// if accept, unless that is nil, does not fail; matches that are running end with
+// the old. All of r is read before accept is called.
+func (d *Database) Import(ctx context.Context, r io.Reader, name, checksum string, accept func(report.Database) error) (report.Database, error) {
 	sum, err := parseChecksum(checksum)
 	if err != nil {
 		return report.Database{}, err
 	}
-	o := origin{name: cleanName(name), checksum: sum}
+	o := origin{name: cleanName(name), checksum: sum, accept: accept}
 	rec, err := d.take(ctx, r, o)
 	return rec.Database, o.explain(err)
 }
@@ -41,7 +42,9 @@ type origin struct {
 	name     string // without credentials, safe to print
 	checksum string // hex; "" unknown
 	etag     string
-	unless   string // digest of a database that need not be taken in again
+	unless   string                      // digest of a database that need not be taken in again
+	copy     io.Writer                   // gets the archive's bytes, too, unless nil
+	accept   func(report.Database) error // may refuse a sound database before it is in use, unless nil
 }
 
 // errSame says that the archive holds the database that is in use already.
@@ -61,6 +64,9 @@ func (d *Database) take(ctx context.Context, r io.Reader, o origin) (record, err
 	defer os.RemoveAll(staging)
 
 	file := filepath.Join(staging, v6.VulnerabilityDBFileName)
+	if o.copy != nil {
+		r = io.TeeReader(r, o.copy)
+	}
 	digest, err := unpack(ctx, r, file, o.checksum, d.opts.Limits)
 	if err != nil {
 		return record{}, err
@@ -74,6 +80,11 @@ func (d *Database) take(ctx context.Context, r io.Reader, o origin) (record, err
 	}
 	rec.Digest, rec.Source, rec.ETag = digest, o.name, o.etag
 	rec.Imported = d.opts.Now().UTC()
+	if o.accept != nil {
+		if err := o.accept(rec.Database); err != nil {
+			return record{}, err
+		}
+	}
 	if err := d.activate(staging, rec); err != nil {
 		return record{}, err
 	}

@@ -45,12 +45,12 @@ func runJob(job string) int {
 			}
 			fmt.Println("half")
 			select {}
-		}), "half", "")
+		}), "half", "", nil)
 		return fail(err)
 	}
 	fmt.Println("loop")
 	for i := 0; ; i++ {
-		if _, err := d.Import(context.Background(), bytes.NewReader(data[i%2]), "loop", ""); err != nil {
+		if _, err := d.Import(context.Background(), bytes.NewReader(data[i%2]), "loop", "", nil); err != nil {
 			return fail(err)
 		}
 	}

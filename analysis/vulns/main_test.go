@@ -79,7 +79,7 @@ func open(t testing.TB, o vulns.Options) *vulns.Database {
 
 func load(t testing.TB, d *vulns.Database, name string) report.Database {
 	t.Helper()
-	db, err := d.Import(context.Background(), bytes.NewReader(archive(name)), name, "")
+	db, err := d.Import(context.Background(), bytes.NewReader(archive(name)), name, "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,12 +3,14 @@ package vulns
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/anchore/grype/grype"
 	"github.com/anchore/grype/grype/match"
 	"github.com/anchore/grype/grype/pkg"
 
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/report"
 )
 
@@ -26,43 +28,66 @@ func (d *Database) Match(ctx context.Context, b *bundle.Bundle) (report.Matches,
 		return m, nil
 	}
 	defer d.release(g)
-	packages, where, err := d.packages(ctx, b)
+	p, err := d.packages(ctx, b, g.silence)
 	if err != nil {
 		return m, err
 	}
 	m.Database = g.record.Database
-	unknown := distroNotes(packages, where)
-	m.DistroUnknown = len(unknown) > 0
-	m.Notes = append(d.ageNotes(m.Database), unknown...)
-	if err := g.match(ctx, packages, where, &m); err != nil {
+	notes, unknown, err := g.distroNotes(p)
+	if err != nil {
+		return report.Matches{}, err
+	}
+	m.DistroUnknown = len(notes) > 0
+	m.Notes = append(d.ageNotes(m.Database), notes...)
+	if err := g.match(ctx, p, unknown, &m); err != nil {
 		return report.Matches{}, fmt.Errorf("match packages with vulnerabilities: %w", err)
 	}
 	return m, nil
 }
 
-// match adds what grype finds to m.
-func (g *generation) match(ctx context.Context, packages []pkg.Package, where pkg.Context, m *report.Matches) error {
-	matchers, problems := newMatchers()
+// match adds what grype finds to m. Of unknown packages it remembers nothing.
+func (g *generation) match(ctx context.Context, p some, unknown map[pkg.ID]bool, m *report.Matches) error {
+	matchers, problems := newMatchers(g.answers)
 	vm := grype.VulnerabilityMatcher{
 		VulnerabilityProvider: g.provider,
 		Matchers:              matchers,
 		IgnoreRules:           ignoreRules,
 	}
-	found, ignored, err := vm.FindMatchesContext(ctx, packages, where)
+	unsaid := slices.DeleteFunc(slices.Clone(p.packages), func(one pkg.Package) bool {
+		key, ok := p.keys[one.ID]
+		return ok && g.silence.has(key)
+	})
+	found, ignored, err := vm.FindMatchesContext(ctx, unsaid, p.where)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // grype gives no error for this, and no matches
+	}
+	if problems.tooMany() {
+		return fault.New(fault.TooLarge, "its %d packages have more than %d vulnerabilities", len(p.packages), maxMatches).
+			WithHint("look at its packages, and whether they are installed as often as they are listed")
 	}
 	if err != nil {
 		return err
 	}
+	g.noteSilent(p, unsaid, problems.said, unknown)
 	m.Ignored = len(ignored)
 	m.Notes = append(m.Notes, problems.notes()...)
-	return g.convert(ctx, packages, found, m)
+	return g.convert(ctx, p.packages, found, m)
+}
+
+// noteSilent notes the packages that no matcher said anything of, in a run over them
+// that came to its end.
+func (g *generation) noteSilent(p some, asked []pkg.Package, said, unknown map[pkg.ID]bool) {
+	for _, one := range asked {
+		// A package of an unknown distribution is noted in every report.
+		if key, ok := p.keys[one.ID]; ok && !said[one.ID] && !unknown[one.ID] {
+			g.silence.add(key)
+		}
+	}
 }
 
 // convert adds the matches to m in the order of reports.
 func (g *generation) convert(ctx context.Context, packages []pkg.Package, found *match.Matches, m *report.Matches) error {
-	c := newConverter(g.provider, packages)
+	c := newConverter(g, packages)
 	for f := range found.Enumerate() {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -83,17 +108,4 @@ func (d *Database) ageNotes(db report.Database) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("the vulnerability database was built on %s, more than %s ago", db.Built.Format("2006-01-02"), d.opts.MaxAge)}
-}
-
-// distroNotes says what cannot be matched for want of a known distribution.
-func distroNotes(packages []pkg.Package, where pkg.Context) []string {
-	if where.DistroDetectionFailed {
-		return []string{"the distribution is unknown to grype: vulnerabilities of its packages may be missing"}
-	}
-	for _, p := range packages {
-		if p.Distro == nil && ofDistro(p) {
-			return []string{"the image does not name its distribution: vulnerabilities of its packages may be missing"}
-		}
-	}
-	return nil
 }

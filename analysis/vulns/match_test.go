@@ -3,8 +3,11 @@ package vulns_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,7 +153,7 @@ func TestMatchTellsWhatItCouldNotCompare(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "vulndb")
 	d := open(t, vulns.Options{Dir: dir})
 	data := changed(t, `update blobs set value = '{' where id in (select blob_id from affected_package_handles)`)
-	if _, err := d.Import(context.Background(), bytes.NewReader(data), "x", ""); err != nil {
+	if _, err := d.Import(context.Background(), bytes.NewReader(data), "x", "", nil); err != nil {
 		t.Fatal(err)
 	}
 	got, err := d.Match(context.Background(), evidence(t, debianDocument(t)))
@@ -186,6 +189,48 @@ func TestMatchRefuses(t *testing.T) {
 				t.Errorf("%d vulnerabilities, %v", len(got.Vulnerabilities), err)
 			}
 		})
+	}
+}
+
+// Packages that somebody made up could have any number of vulnerabilities.
+func TestMatchEndsWithTooMany(t *testing.T) {
+	t.Cleanup(vulns.LimitMatches(1000))
+	d := open(t, vulns.Options{})
+	load(t, d, "older.tar.zst")
+	many := func(n int) *bundle.Bundle {
+		var document map[string]any
+		if err := json.Unmarshal(debianDocument(t), &document); err != nil {
+			t.Fatal(err)
+		}
+		var openssl map[string]any // it has two
+		for _, a := range document["artifacts"].([]any) {
+			if a := a.(map[string]any); a["name"] == "openssl" {
+				openssl = a
+			}
+		}
+		var copies []any
+		for i := range n {
+			c := maps.Clone(openssl)
+			c["id"] = fmt.Sprintf("%016x", i+1)
+			copies = append(copies, c)
+		}
+		document["artifacts"], document["artifactRelationships"] = copies, []any{}
+		data, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return evidence(t, data)
+	}
+	got, err := d.Match(t.Context(), many(500))
+	if err != nil || len(got.Vulnerabilities) != 1000 {
+		t.Errorf("at the limit: %d vulnerabilities, %v", len(got.Vulnerabilities), err)
+	}
+	got, err = d.Match(t.Context(), many(501))
+	if fault.Of(err) != fault.TooLarge || !strings.Contains(err.Error(), "its 501 packages have more than 1000 vulnerabilities") {
+		t.Errorf("beyond it: %d vulnerabilities, %v", len(got.Vulnerabilities), err)
+	}
+	if len(got.Vulnerabilities) != 0 {
+		t.Error("a part of them was given")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/anchore/grype/grype/pkg"
@@ -14,24 +15,60 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
+// some are packages of a bundle: those that something may be found of, and those
+// that decide what becomes of them.
+type some struct {
+	packages []pkg.Package
+	where    pkg.Context
+	keys     map[pkg.ID]packageKey // of those that may be told apart
+}
+
 // packages reads a bundle's syft document as grype does, which leaves out the
-// packages whose files another package owns.
-func (d *Database) packages(ctx context.Context, b *bundle.Bundle) ([]pkg.Package, pkg.Context, error) {
+// packages whose files another package owns. It passes over packages of which
+// nothing is found: to decode them all would take longer than anything else.
+func (d *Database) packages(ctx context.Context, b *bundle.Bundle, silent *silence) (some, error) {
 	part, ok := b.Part(bundle.Packages)
 	if !ok {
-		return nil, pkg.Context{}, fault.New(fault.Invalid, "match packages: the evidence has no %s part", bundle.Packages)
+		return some{}, fault.New(fault.Invalid, "match packages: the evidence has no %s part", bundle.Packages)
 	}
 	r, err := part.Open()
 	if err != nil {
-		return nil, pkg.Context{}, fmt.Errorf("match packages: open %s: %w", bundle.Packages, err)
+		return some{}, fmt.Errorf("match packages: open %s: %w", bundle.Packages, err)
 	}
 	defer r.Close()
-	doc, done, err := seekable(ctx, r, d.opts.TempDir)
+	f, err := os.CreateTemp(d.opts.TempDir, "packages-")
 	if err != nil {
-		return nil, pkg.Context{}, fmt.Errorf("match packages: read %s: %w", bundle.Packages, err)
+		return some{}, fmt.Errorf("match packages: %w", err)
 	}
-	defer done()
-	return decode(ctx, doc)
+	defer func() {
+		f.Close()
+		os.Remove(f.Name())
+	}()
+	var o outline
+	if err := bundle.CopyPackages(f, interruptible{Reader: r, ctx: ctx}, o.selection()); err != nil {
+		return some{}, unreadable(err)
+	}
+	o.settle()
+	document, err := o.without(ctx, f, silent)
+	if err != nil {
+		return some{}, unreadable(err)
+	}
+	all, where, err := decode(ctx, interruptibleSeeker{document, ctx})
+	if err != nil {
+		return some{}, err
+	}
+	return some{packages: all, where: where, keys: o.keys()}, nil
+}
+
+// unreadable is fault.Invalid for a document that is not what it should be; what
+// kept it from being read stays what it is.
+func unreadable(err error) error {
+	var path *fs.PathError
+	if fault.Of(err) != fault.Internal || errors.As(err, &path) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("match packages: %w", err)
+	}
+	return fault.New(fault.Invalid, "match packages: %w", err).
+		WithHint("it needs the document as syft writes it, with its schema: syft IMAGE -o json")
 }
 
 func decode(ctx context.Context, doc io.ReadSeeker) (packages []pkg.Package, where pkg.Context, err error) {
@@ -61,40 +98,25 @@ func decode(ctx context.Context, doc io.ReadSeeker) (packages []pkg.Package, whe
 	return packages, where, nil
 }
 
-// seekable gives r itself where it can seek, else a copy in a file that done
-// removes.
-func seekable(ctx context.Context, r io.Reader, dir string) (doc io.ReadSeeker, done func(), err error) {
-	if s, ok := r.(io.ReadSeeker); ok {
-		return interruptible{ReadSeeker: s, ctx: ctx}, func() {}, nil
-	}
-	f, err := os.CreateTemp(dir, "packages-")
-	if err != nil {
-		return nil, nil, err
-	}
-	done = func() {
-		f.Close()
-		os.Remove(f.Name())
-	}
-	_, err = io.Copy(f, r)
-	if err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err = errors.Join(err, ctx.Err()); err != nil {
-		done()
-		return nil, nil, err
-	}
-	return interruptible{ReadSeeker: f, ctx: ctx}, done, nil
-}
-
 // interruptible stops reading when its context ends.
 type interruptible struct {
-	io.ReadSeeker
+	io.Reader
 	ctx context.Context
 }
 
 func (i interruptible) Read(p []byte) (int, error) {
-	if err := i.ctx.Err(); err != nil {
-		return 0, err
+	if i.ctx.Err() != nil {
+		return 0, context.Cause(i.ctx)
 	}
-	return i.ReadSeeker.Read(p)
+	return i.Reader.Read(p)
+}
+
+// interruptibleSeeker does so, too.
+type interruptibleSeeker struct {
+	io.ReadSeeker
+	ctx context.Context
+}
+
+func (i interruptibleSeeker) Read(p []byte) (int, error) {
+	return interruptible{i.ReadSeeker, i.ctx}.Read(p)
 }

@@ -126,14 +126,14 @@ func TestOneImportAtATime(t *testing.T) {
 				<-goOn
 			})
 			return r.Read(p)
-		}), "slow", "")
+		}), "slow", "", nil)
 		finished <- err
 	}()
 	<-began
 	if _, err := vulns.Open(vulns.Options{Dir: dir}); err != nil { // must not sweep the import away
 		t.Fatal(err)
 	}
-	_, err := other.Import(context.Background(), bytes.NewReader(data), "other", "")
+	_, err := other.Import(context.Background(), bytes.NewReader(data), "other", "", nil)
 	if fault.Of(err) != fault.Conflict {
 		t.Errorf("a second import: %v, want a conflict", err)
 	}

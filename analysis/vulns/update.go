@@ -19,9 +19,11 @@ import (
 // maxListing bounds latest.json, which has some 300 bytes.
 const maxListing = 1 << 20
 
-// Update downloads the newest database, unless the one in use is as new, and
-// puts it in the place of the old one. It tells whether there was a newer one.
-func (d *Database) Update(ctx context.Context) (report.Database, bool, error) {
+// Update downloads the newest database, unless the one in use is as new and it is not
+// to be had again, and puts it in the place of the old one. It tells whether it did.
+// The bytes of an archive that is downloaded are written to archive, too, unless that
+// is nil; Import takes them. accept is as Import has it.
+func (d *Database) Update(ctx context.Context, archive io.Writer, again bool, accept func(report.Database) error) (report.Database, bool, error) {
 	address := d.opts.URL
 	if address == "" {
 		address = distribution.DefaultConfig().LatestURL
@@ -36,11 +38,14 @@ func (d *Database) Update(ctx context.Context) (report.Database, bool, error) {
 		return report.Database{}, false, err
 	}
 	defer client.http.CloseIdleConnections()
-	current := d.currentRecord(ctx)
-	if isArchive(u.Path) {
-		return d.updateFromArchive(ctx, client, u, current)
+	var current record
+	if !again {
+		current = d.currentRecord(ctx)
 	}
-	return d.updateFromListing(ctx, client, listingURL(u), current)
+	if isArchive(u.Path) {
+		return d.updateFromArchive(ctx, client, u, current, origin{copy: archive, accept: accept})
+	}
+	return d.updateFromListing(ctx, client, listingURL(u), current, origin{copy: archive, accept: accept})
 }
 
 // currentRecord is empty where no database is or it cannot be used: any other
@@ -72,7 +77,7 @@ func listingURL(u *url.URL) *url.URL {
 	return u.JoinPath(fmt.Sprintf("v%d", v6.ModelVersion), distribution.LatestFileName)
 }
 
-func (d *Database) updateFromListing(ctx context.Context, c *client, u *url.URL, current record) (report.Database, bool, error) {
+func (d *Database) updateFromListing(ctx context.Context, c *client, u *url.URL, current record, o origin) (report.Database, bool, error) {
 	doc, err := c.listing(ctx, u)
 	if err != nil {
 		return report.Database{}, false, err
@@ -86,13 +91,14 @@ func (d *Database) updateFromListing(ctx context.Context, c *client, u *url.URL,
 	if err != nil {
 		return report.Database{}, false, fault.New(fault.Invalid, "update vulnerability database from %s: %w", plain(u), err)
 	}
-	return d.download(ctx, c, &archive, origin{name: plain(&archive), checksum: sum})
+	o.name, o.checksum = plain(&archive), sum
+	return d.download(ctx, c, &archive, o)
 }
 
 // updateFromArchive follows a URL that always names the newest archive.
 // go-getter's query parameter "checksum" is understood, and not sent.
-func (d *Database) updateFromArchive(ctx context.Context, c *client, u *url.URL, current record) (report.Database, bool, error) {
-	o := origin{name: plain(u)}
+func (d *Database) updateFromArchive(ctx context.Context, c *client, u *url.URL, current record, o origin) (report.Database, bool, error) {
+	o.name = plain(u)
 	if current.Present {
 		o.unless = current.Digest
 	}

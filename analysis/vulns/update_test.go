@@ -1,6 +1,7 @@
 package vulns_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -68,11 +69,16 @@ func TestUpdateFromListing(t *testing.T) {
 			m := newMirror("older.tar.zst", older)
 			s := serve(t, m)
 			d := open(t, vulns.Options{URL: s.URL + suffix})
-			got, changed, err := d.Update(context.Background())
+			var archive bytes.Buffer
+			got, changed, err := d.Update(context.Background(), &archive, false, nil)
 			if err != nil || !changed || !got.Built.Equal(older) || got.Source != s.URL+"/db/v6/older.tar.zst" {
 				t.Fatalf("first: %+v, changed %v, %v", got, changed, err)
 			}
-			again, changed, err := d.Update(context.Background())
+			other, err := open(t, vulns.Options{}).Import(context.Background(), &archive, "elsewhere", checksum(archive.Bytes()), nil)
+			if err != nil || other.Digest != got.Digest {
+				t.Errorf("the archive, imported elsewhere: %+v, %v", other, err)
+			}
+			again, changed, err := d.Update(context.Background(), nil, false, nil)
 			if err != nil || changed || m.archives != 1 {
 				t.Errorf("again: changed %v, %v, %d archives sent", changed, err, m.archives)
 			}
@@ -80,12 +86,12 @@ func TestUpdateFromListing(t *testing.T) {
 				t.Errorf("again (-first +second):\n%s", diff)
 			}
 			*m = *newMirror("newer.tar.gz", newer)
-			got, changed, err = d.Update(context.Background())
+			got, changed, err = d.Update(context.Background(), nil, false, nil)
 			if err != nil || !changed || !got.Built.Equal(newer) {
 				t.Errorf("newer: %+v, changed %v, %v", got, changed, err)
 			}
 			*m = *newMirror("older.tar.zst", older)
-			got, changed, err = d.Update(context.Background())
+			got, changed, err = d.Update(context.Background(), nil, false, nil)
 			if err != nil || changed || !got.Built.Equal(newer) {
 				t.Errorf("an older one is offered: %+v, changed %v, %v", got, changed, err)
 			}
@@ -107,24 +113,27 @@ func TestUpdateFromArchive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "vulndb")
 	url := strings.Replace(s.URL, "http://", "http://user:secret@", 1) + "/newest.tar.zst?key=v"
 	d := open(t, vulns.Options{Dir: dir, URL: url})
-	got, changed, err := d.Update(context.Background())
+	got, changed, err := d.Update(context.Background(), nil, false, nil)
 	if err != nil || !changed || got.Source != s.URL+"/newest.tar.zst" {
 		t.Fatalf("first: %+v, changed %v, %v", got, changed, err)
 	}
-	if _, changed, err := d.Update(context.Background()); err != nil || changed || m.archives != 1 {
+	if _, changed, err := d.Update(context.Background(), nil, false, nil); err != nil || changed || m.archives != 1 {
 		t.Errorf("again: changed %v, %v, %d archives sent", changed, err, m.archives)
 	}
 	name = "older.tar.gz" // packed another way, the same database
-	if _, changed, err := d.Update(context.Background()); err != nil || changed || m.archives != 2 {
+	if _, changed, err := d.Update(context.Background(), nil, false, nil); err != nil || changed || m.archives != 2 {
 		t.Errorf("packed anew: changed %v, %v, %d archives sent", changed, err, m.archives)
 	}
+	if got, changed, err := d.Update(context.Background(), nil, true, nil); err != nil || !changed || got.Digest != d.Status(t.Context()).Digest {
+		t.Errorf("the same, to be had again: %+v, changed %v, %v", got, changed, err)
+	}
 	name = "newer.tar.gz"
-	if got, changed, err := d.Update(context.Background()); err != nil || !changed || !got.Built.Equal(newer) {
+	if got, changed, err := d.Update(context.Background(), nil, false, nil); err != nil || !changed || !got.Built.Equal(newer) {
 		t.Errorf("newer: %+v, changed %v, %v", got, changed, err)
 	}
 	wrong := open(t, vulns.Options{Dir: dir, URL: url + "&checksum=" + checksum([]byte("x"))})
 	name = "older.tar.gz"
-	if _, _, err := wrong.Update(context.Background()); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "its checksum is") {
+	if _, _, err := wrong.Update(context.Background(), nil, false, nil); fault.Of(err) != fault.Invalid || !strings.Contains(err.Error(), "its checksum is") {
 		t.Errorf("wrong checksum: %v", err)
 	}
 }
@@ -179,7 +188,7 @@ func TestUpdateFails(t *testing.T) {
 			}
 			d := open(t, vulns.Options{URL: url, Stall: 300 * time.Millisecond})
 			before := load(t, d, "older.db")
-			_, changed, err := d.Update(context.Background())
+			_, changed, err := d.Update(context.Background(), nil, false, nil)
 			if fault.Of(err) != test.kind || changed || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("changed %v, %s: %v\nwant %s: … %s", changed, fault.Of(err), err, test.kind, test.says)
 			}
@@ -230,7 +239,7 @@ func TestUpdateStopsWithItsContext(t *testing.T) {
 		return true
 	})(m)
 	d := open(t, vulns.Options{URL: serve(t, m).URL + "/db"})
-	if _, _, err := d.Update(ctx); !errors.Is(err, context.Canceled) {
+	if _, _, err := d.Update(ctx, nil, false, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want canceled", err)
 	}
 }
@@ -242,21 +251,21 @@ func TestUpdateTrustsOnlyKnownCertificates(t *testing.T) {
 	defer s.Close()
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	write(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})))
-	if _, changed, err := open(t, vulns.Options{URL: s.URL + "/db", CAFiles: []string{file}}).Update(context.Background()); err != nil || !changed {
+	if _, changed, err := open(t, vulns.Options{URL: s.URL + "/db", CAFiles: []string{file}}).Update(context.Background(), nil, false, nil); err != nil || !changed {
 		t.Errorf("with its certificate: changed %v, %v", changed, err)
 	}
-	if _, _, err := open(t, vulns.Options{URL: s.URL + "/db"}).Update(context.Background()); fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "certificate") {
+	if _, _, err := open(t, vulns.Options{URL: s.URL + "/db"}).Update(context.Background(), nil, false, nil); fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("without: %v", err)
 	}
 	write(t, file, "none")
-	if _, _, err := open(t, vulns.Options{URL: s.URL + "/db", CAFiles: []string{file}}).Update(context.Background()); fault.Of(err) != fault.Invalid {
+	if _, _, err := open(t, vulns.Options{URL: s.URL + "/db", CAFiles: []string{file}}).Update(context.Background(), nil, false, nil); fault.Of(err) != fault.Invalid {
 		t.Errorf("with a file that holds none: %v", err)
 	}
 	down := httptest.NewUnstartedServer(http.RedirectHandler("http://127.0.0.1:1/", http.StatusFound))
 	down.StartTLS()
 	defer down.Close()
 	write(t, file, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: down.Certificate().Raw})))
-	if _, _, err := open(t, vulns.Options{URL: down.URL + "/db", CAFiles: []string{file}}).Update(context.Background()); err == nil || !strings.Contains(err.Error(), "redirected from https to http") {
+	if _, _, err := open(t, vulns.Options{URL: down.URL + "/db", CAFiles: []string{file}}).Update(context.Background(), nil, false, nil); err == nil || !strings.Contains(err.Error(), "redirected from https to http") {
 		t.Errorf("redirected to http: %v", err)
 	}
 }

@@ -34,11 +34,12 @@ type Options struct {
 	Proxy   func(*http.Request) (*url.URL, error) // as http.ProxyFromEnvironment; nil goes without one
 }
 
-// Limits bound what an import may cost. A zero field is its default.
+// Limits bound what an import and a question may cost. A zero field is its default.
 type Limits struct {
 	Archive  int64 // bytes read; 4 GiB
 	Database int64 // bytes of the database when unpacked; 16 GiB
 	Entries  int   // files in the archive; 1000
+	Affected int   // packages that one Lookup tells of; 20,000
 }
 
 func (o Options) withDefaults() Options {
@@ -50,6 +51,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Limits.Database == 0 {
 		o.Limits.Database = 16 << 30
+	}
+	if o.Limits.Affected == 0 {
+		o.Limits.Affected = 20_000
 	}
 	if o.Limits.Entries == 0 {
 		o.Limits.Entries = 1000

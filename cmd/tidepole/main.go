@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -25,6 +26,9 @@ var (
 	date    = ""
 )
 
+// now is the time; see clock.go for when it is another than the machine's.
+var now = time.Now
+
 func main() { os.Exit(run()) }
 
 func run() int {
@@ -39,6 +43,7 @@ func run() int {
 		first := cli.Signal{Signal: <-signals}
 		cancel(first)
 		<-signals // the user does not want to wait
+		fmt.Fprintln(os.Stderr, "ended at once: what was under way is unfinished; others list a server or worker until they find that it is silent")
 		_ = e.RemoveTemp()
 		os.Exit(first.Code())
 	}()
@@ -50,9 +55,23 @@ func process() *env.Env {
 	return &env.Env{
 		Args: os.Args[1:], In: os.Stdin, InTTY: term.IsTerminal(int(os.Stdin.Fd())),
 		Out: stdout(), Err: stderr(),
-		Lookup: os.LookupEnv, Environ: os.Environ, Setenv: os.Setenv, Now: time.Now,
-		Version: build(),
+		Lookup: os.LookupEnv, Environ: os.Environ, Setenv: os.Setenv, Now: now,
+		Version: build(), Program: program(),
 	}
+}
+
+// program is this executable, also where its file was replaced meanwhile. Where the
+// system tells of no name for it, analyses are made in this process.
+func program() string {
+	const self = "/proc/self/exe"
+	if _, err := os.Stat(self); err == nil {
+		return self
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	return name
 }
 
 // stdout shows nothing that steers the terminal, if it is one.

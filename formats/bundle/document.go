@@ -7,8 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"strconv"
-
-	"github.com/tidepole/tidepole/formats/fault"
 )
 
 // Document is the head of a syft document: what it says besides its packages,
@@ -204,127 +202,33 @@ const maxElement = 64 << 20
 // at a time, whatever the document's length, and none of more than 64 MiB.
 func ReadDocument(r io.Reader, v Visitor) (Document, error) {
 	var d Document
-	dec := newElements(r)
-	if err := expect(dec.Decoder, json.Delim('{')); err != nil {
-		return d, fmt.Errorf("read syft document: %w", err)
-	}
-	seen := map[string]bool{}
-	for dec.More() {
-		t, err := dec.Token()
-		if err != nil {
-			return d, fmt.Errorf("read syft document: %w", err)
-		}
-		key, _ := t.(string)
-		if seen[key] {
-			return d, fmt.Errorf("read syft document: %q stands twice", key)
-		}
-		if len(seen) < 1000 {
-			seen[key] = true
-		}
-		switch key {
+	e := newElements(r)
+	seen, err := e.members(func(name string) error {
+		switch name {
 		case "artifacts":
-			err = each(dec, v.Package)
+			return each(e, v.Package)
 		case "files":
-			err = each(dec, v.File)
+			return each(e, v.File)
 		case "artifactRelationships":
-			err = each(dec, v.Relationship)
+			return each(e, v.Relationship)
 		case "distro":
-			err = dec.Decode(&d.Distro)
+			return e.decode(&d.Distro)
 		case "descriptor":
-			err = dec.Decode(&d.Descriptor)
+			return e.decode(&d.Descriptor)
 		case "schema":
-			err = dec.Decode(&d.Schema)
+			return e.decode(&d.Schema)
 		case "source":
-			err = dec.Decode(&d.Source)
-		default:
-			err = skip(dec)
+			return e.decode(&d.Source)
 		}
-		if err != nil {
-			return d, fmt.Errorf("read syft document: %s: %w", key, err)
-		}
-	}
-	if err := expect(dec.Decoder, json.Delim('}')); err != nil {
+		return e.skip()
+	})
+	if err != nil {
 		return d, fmt.Errorf("read syft document: %w", err)
 	}
 	if !seen["artifacts"] {
 		return d, fmt.Errorf("read syft document: it has no artifacts, so it is not syft's JSON")
 	}
 	return d, nil
-}
-
-// elements decodes values none of which is too large.
-type elements struct {
-	*json.Decoder
-	allowance allowance
-}
-
-func newElements(r io.Reader) *elements {
-	e := &elements{allowance: allowance{r: r, left: maxElement}}
-	e.Decoder = json.NewDecoder(&e.allowance)
-	return e
-}
-
-// Decode reads one value, and allows the next its whole size again.
-func (e *elements) Decode(v any) error {
-	err := e.Decoder.Decode(v)
-	e.allowance.left = maxElement
-	return err
-}
-
-// allowance is a reader that fails after so many bytes.
-type allowance struct {
-	r    io.Reader
-	left int
-}
-
-func (a *allowance) Read(p []byte) (int, error) {
-	if a.left <= 0 {
-		return 0, fault.New(fault.TooLarge, "one element is larger than %d bytes", maxElement)
-	}
-	n, err := a.r.Read(p[:min(len(p), a.left)])
-	a.left -= n
-	return n, err
-}
-
-// each reads an array, or null, element by element.
-func each[T any](dec *elements, visit func(T) error) error {
-	t, err := dec.Token()
-	if err != nil {
-		return err
-	}
-	if t == nil {
-		return nil
-	}
-	if t != json.Delim('[') {
-		return fmt.Errorf("found %v where a list belongs", t)
-	}
-	return rest(dec, visit)
-}
-
-// rest reads an array that has begun.
-func rest[T any](dec *elements, visit func(T) error) error {
-	for dec.More() {
-		if visit == nil {
-			if err := skip(dec); err != nil {
-				return err
-			}
-			continue
-		}
-		var e T
-		if err := dec.Decode(&e); err != nil {
-			return err
-		}
-		if err := visit(e); err != nil {
-			return err
-		}
-	}
-	return expect(dec.Decoder, json.Delim(']'))
-}
-
-// skip reads one value without keeping it.
-func skip(dec *elements) error {
-	var raw json.RawMessage
-	return dec.Decode(&raw)
 }
 
 // like is a list of names, which older documents give as one text. What is neither

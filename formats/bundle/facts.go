@@ -3,6 +3,7 @@ package bundle
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 )
@@ -10,8 +11,8 @@ import (
 // Limits of the small parts, in bytes; what is longer is refused.
 const (
 	MaxManifest   = 16 << 20
-	MaxConfig     = 64 << 20
-	MaxDockerfile = 16 << 20
+	MaxConfig     = 16 << 20
+	MaxDockerfile = 1 << 20
 )
 
 // Facts are what the small parts and the syft document say of an image as a
@@ -93,7 +94,11 @@ type config struct {
 
 // Facts reads the bundle's manifest, configuration, Dockerfile and syft
 // document, the last as a stream.
-func (b *Bundle) Facts() (Facts, error) {
+func (b *Bundle) Facts() (Facts, error) { return b.FactsAnd(nil) }
+
+// FactsAnd is Facts, and hands over the packages that it passes on its way
+// through the document; visit may be nil.
+func (b *Bundle) FactsAnd(visit func(Package) error) (Facts, error) {
 	var f Facts
 	if err := b.configFacts(&f); err != nil {
 		return f, err
@@ -104,7 +109,7 @@ func (b *Bundle) Facts() (Facts, error) {
 	if err := b.dockerfileFacts(&f); err != nil {
 		return f, err
 	}
-	return f, b.documentFacts(&f)
+	return f, b.documentFacts(&f, visit)
 }
 
 func (b *Bundle) configFacts(f *Facts) error {
@@ -145,7 +150,7 @@ func (b *Bundle) manifestFacts(f *Facts) error {
 			f.Layers = append(f.Layers, Layer{})
 		}
 		f.Layers[i].Digest, f.Layers[i].Size, f.Layers[i].MediaType = l.Digest, l.Size, l.MediaType
-		f.Size += max(l.Size, 0)
+		f.Size += min(max(l.Size, 0), math.MaxInt64-f.Size) // a sum that is none is the largest there is
 	}
 	return nil
 }
@@ -163,7 +168,7 @@ func (b *Bundle) dockerfileFacts(f *Facts) error {
 	return nil
 }
 
-func (b *Bundle) documentFacts(f *Facts) error {
+func (b *Bundle) documentFacts(f *Facts, visit func(Package) error) error {
 	p, ok := b.Part(Packages)
 	if !ok {
 		return nil
@@ -175,7 +180,13 @@ func (b *Bundle) documentFacts(f *Facts) error {
 	defer r.Close()
 	f.Counts = map[string]int{}
 	f.Document, err = ReadDocument(r, Visitor{
-		Package: func(p Package) error { f.Counts[p.Type]++; return nil },
+		Package: func(p Package) error {
+			f.Counts[p.Type]++
+			if visit == nil {
+				return nil
+			}
+			return visit(p)
+		},
 		File: func(file File) error {
 			f.Files++
 			if len(file.Unknowns) > 0 {

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 
 	"github.com/tidepole/tidepole/formats/fault"
@@ -73,23 +72,9 @@ func CheckSearches(r io.Reader) error {
 func EachFileContent(r io.Reader, visit func(FileContent) error) error { return eachElement(r, visit) }
 
 func eachElement[T any](r io.Reader, visit func(T) error) error {
-	dec := newElements(r)
-	if err := expect(dec.Decoder, json.Delim('[')); err != nil {
-		return err
+	e := newElements(r)
+	if e.from.PeekKind() != '[' { // null is no list here
+		return e.expect('[')
 	}
-	return rest(dec, visit)
-}
-
-func expect(dec *json.Decoder, want json.Delim) error {
-	t, err := dec.Token()
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	if err != nil {
-		return err
-	}
-	if t != want {
-		return fmt.Errorf("found %v where %v belongs", t, want)
-	}
-	return nil
+	return each(e, visit)
 }

@@ -33,6 +33,15 @@ var (
 // IsDigest tells whether s is a whole sha256 digest.
 func IsDigest(s string) bool { return digestPattern.MatchString(s) }
 
+// Canonical is a digest in lower case, which people and clients may write in capitals.
+// What begins otherwise stays as it is.
+func Canonical(digest string) string {
+	if digits, ok := strings.CutPrefix(digest, "sha256:"); ok {
+		return "sha256:" + strings.ToLower(digits)
+	}
+	return digest
+}
+
 // Parse reads "[registry/]repository[:tag][@digest]".
 // Errors are fault.Invalid.
 func Parse(s string) (Reference, error) {
@@ -42,9 +51,9 @@ func Parse(s string) (Reference, error) {
 	}
 	rest := s
 	if i := strings.IndexByte(rest, '@'); i >= 0 {
-		r.Digest, rest = rest[i+1:], rest[:i]
+		r.Digest, rest = Canonical(rest[i+1:]), rest[:i]
 		if !IsDigest(r.Digest) {
-			return Reference{}, invalid(s, "its digest is not sha256: and 64 lower-case hex digits")
+			return Reference{}, invalid(s, "its digest is not sha256: and 64 hex digits")
 		}
 	}
 	if first, path, ok := strings.Cut(rest, "/"); ok && isRegistry(first) {
@@ -70,6 +79,9 @@ func Parse(s string) (Reference, error) {
 	if !repositoryPattern.MatchString(r.Repository) {
 		return Reference{}, invalid(s, "its repository is not a path of letters, digits and single separators")
 	}
+	if n := len(r.String()); n > MaxLength { // with what was left away
+		return Reference{}, fault.New(fault.Invalid, "image reference of %d bytes is longer than %d", n, MaxLength)
+	}
 	return r, nil
 }
 
@@ -85,6 +97,19 @@ func isRegistry(s string) bool {
 		return true
 	}
 	return strings.ContainsAny(s, ".:")
+}
+
+// Check refuses what no registry can have: a repository in capitals. Parse takes it,
+// for imports may have been recorded under such names.
+func (r Reference) Check() error {
+	small := strings.ToLower(r.Repository)
+	if small == r.Repository {
+		return nil
+	}
+	proposed := r
+	proposed.Repository = small
+	return fault.New(fault.Invalid, "%q is not an image reference: its repository has capitals, and no registry can have such a one", r).
+		WithHint("write it as %s", proposed)
 }
 
 // FullTag is "registry/repository:tag", the name under which the server records

@@ -24,7 +24,8 @@ func TestParse(t *testing.T) {
 		"r.example.com/a@" + digest:   {Registry: "r.example.com", Repository: "a", Digest: digest},
 		"r.example.com/a:b@" + digest: {Registry: "r.example.com", Repository: "a", Tag: "b", Digest: digest},
 		"localbuild/demo:latest":      {Registry: "localbuild", Repository: "demo", Tag: "latest"},
-		"MyImage":                     {Registry: "docker.io", Repository: "MyImage", Tag: "latest"},
+		"r.example.com/a@sha256:" + strings.Repeat("0A", 32): {Registry: "r.example.com", Repository: "a", Digest: digest},
+		"MyImage": {Registry: "docker.io", Repository: "MyImage", Tag: "latest"},
 	} {
 		got, err := reference.Parse(text)
 		if err != nil {
@@ -42,8 +43,8 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for _, text := range []string{
-		"", ":", "a:", "a b", "a//b", "/a", "a/", "../a", "a@sha256:12", "a@" + strings.ToUpper(digest),
-		"a:" + strings.Repeat("t", 129), "\x1b[31ma", "http://a/b", "a\n", "r.example.com:port/a", strings.Repeat("a", 2000),
+		"", ":", "a:", "a b", "a//b", "/a", "a/", "../a", "a@sha256:12", "a@" + strings.ToUpper(digest), "a@sha256:" + strings.Repeat("0G", 32),
+		"a:" + strings.Repeat("t", 129), "\x1b[31ma", "http://a/b", "a\n", "r.example.com:port/a", strings.Repeat("a", 2000), strings.Repeat("a", 1010),
 	} {
 		if r, err := reference.Parse(text); fault.Of(err) != fault.Invalid {
 			t.Errorf("%q is read as %+v, %v", text, r, err)
@@ -51,8 +52,26 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
+func TestCheckRefusesCapitals(t *testing.T) {
+	for text, hint := range map[string]string{
+		"S/Up:9":                       "write it as docker.io/s/up:9",
+		"r.example.com/Up:V@" + digest: "write it as r.example.com/up:V@" + digest,
+		"R.example.com/a:V":            "",
+	} {
+		r, err := reference.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.Check()
+		if (err != nil) != (hint != "") || err != nil && (fault.Of(err) != fault.Invalid || fault.Hint(err) != hint) {
+			t.Errorf("%s: %v; hint %q", text, err, fault.Hint(err))
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("localhost:5000/a/b:c@" + digest)
+	f.Add(strings.Repeat("a", 1010)) // longer than may be, once it is whole
 	f.Fuzz(func(t *testing.T, s string) {
 		r, err := reference.Parse(s)
 		if err != nil {

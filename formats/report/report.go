@@ -3,6 +3,7 @@
 package report
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tidepole/tidepole/formats/policy"
@@ -42,7 +43,7 @@ type Matches struct {
 	Database        Database        `json:"database"`
 	Vulnerabilities []Vulnerability `json:"vulnerabilities"`
 	Ignored         int             `json:"ignored,omitempty"`        // matches that grype's own rules set aside
-	DistroUnknown   bool            `json:"distro_unknown,omitempty"` // packages of the operating system were not looked for: its distribution is not known
+	DistroUnknown   bool            `json:"distro_unknown,omitempty"` // of packages of the operating system little can be known: its distribution is not known, or the database has no records of it
 	Notes           []string        `json:"notes,omitempty"`          // what was left undone, and why
 }
 
@@ -148,23 +149,20 @@ type Evaluation struct {
 	MappedBy          *policy.Mapping   `json:"matched_mapping_rule"`
 	Problems          []Problem         `json:"evaluation_problems"`
 	Findings          []Finding         `json:"findings"`
+	Remediations      []Remediation     `json:"remediations,omitempty"` // in the order of the findings that they are about first
 }
 
 // Undecided tells whether something kept the policy from being judged in full,
 // so that a pass means less than it says.
 func (e Evaluation) Undecided() bool {
-	for _, p := range e.Problems {
-		if p.Type == ProblemNoData {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(e.Problems, Problem.Undecided)
 }
 
 // Types of problem.
 const (
 	ProblemInvalidRule = "invalid_rule" // a rule cannot be evaluated as it is written; the verdict is stop
 	ProblemNoData      = "no_data"      // the evidence or the database that a rule needs is absent
+	ProblemNotJudged   = "not_judged"   // no rule is about the image
 	ProblemRetired     = "retired_gate" // the gate exists for old policies only and never fires
 	ProblemTruncated   = "truncated"    // there are more findings than are listed
 )
@@ -175,6 +173,9 @@ type Problem struct {
 	Type     string `json:"problem_type"`
 	Details  string `json:"details"`
 }
+
+// Undecided tells whether the problem makes a pass mean less than it says.
+func (p Problem) Undecided() bool { return p.Type == ProblemNoData || p.Type == ProblemNotJudged }
 
 // Finding is one firing of one rule.
 type Finding struct {
@@ -189,6 +190,18 @@ type Finding struct {
 	Allowlisted    bool            `json:"allowlisted"`
 	AllowlistMatch *AllowlistMatch `json:"allowlist_match"`
 	Inherited      *bool           `json:"inherited_from_base,omitempty"` // nil where it was not compared with a base image
+}
+
+// Remediation is what can be done about some findings; allowlisted ones need nothing.
+type Remediation struct {
+	TriggerIDs  []string     `json:"trigger_ids"`
+	Suggestions []Suggestion `json:"suggestions"` // each is enough
+}
+
+// Suggestion is one thing that can be done.
+type Suggestion struct {
+	Message   string `json:"message"`
+	Preferred bool   `json:"preferred"` // of several, the one that changes least
 }
 
 // AllowlistMatch is the allowlist item that set a finding aside.

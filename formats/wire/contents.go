@@ -236,6 +236,8 @@ type EvaluationDetails struct {
 	Policy   policy.Policy    `json:"policy"`
 	Action   string           `json:"policy_action"`
 	Findings []report.Finding `json:"findings"`
+
+	Remediations []report.Remediation `json:"remediations"` // never null, though verdicts of older versions lack them
 }
 
 // PolicyRecord is a policy as the server keeps it.

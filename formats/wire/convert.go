@@ -148,7 +148,7 @@ func EvaluationOf(e report.Evaluation, p policy.Policy, db report.Database, deta
 		out.MappedBy = &m
 	}
 	if detail {
-		out.Details = &EvaluationDetails{Policy: WholePolicy(p), Action: e.PolicyAction, Findings: filled(e.Findings)}
+		out.Details = &EvaluationDetails{Policy: WholePolicy(p), Action: e.PolicyAction, Findings: filled(e.Findings), Remediations: filled(e.Remediations)}
 	}
 	return out
 }

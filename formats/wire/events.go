@@ -12,7 +12,8 @@ const (
 const (
 	EventImageCompleted    = "user.image.analysis.completed"
 	EventImageFailed       = "user.image.analysis.failed"
-	EventAnalysisStarted   = "system.image_analysis.started" // ours
+	EventAnalysisStarted   = "system.image_analysis.started"  // ours
+	EventAnalysisRequeued  = "system.image_analysis.requeued" // ours
 	EventAnalysisCompleted = "system.image_analysis.completed"
 	EventAnalysisFailed    = "system.image_analysis.failed"
 	EventLookupFailed      = "system.image_analysis.registry_lookup_failed"

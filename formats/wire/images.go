@@ -91,7 +91,8 @@ type Transition struct {
 type TransitionSource struct {
 	HostID      string `json:"host_id"`
 	ServiceName string `json:"service_name"`
-	Engine      string `json:"analysis_engine"` // syft-native-pipeline
+	Worker      string `json:"worker,omitempty"` // that had the image
+	Engine      string `json:"analysis_engine"`  // syft-native-pipeline
 	Version     string `json:"enterprise_version,omitempty"`
 }
 
@@ -109,6 +110,7 @@ type ImageFilter struct {
 	History bool
 
 	AnalyzedSince time.Time // zero: whenever, and never too
+	Limit         int       // the newest ones; 0: all
 }
 
 // ImageRequest is the body of POST /images.
@@ -155,6 +157,7 @@ type ImportSource struct {
 type AddOptions struct {
 	Force       bool // analyse again, or replace the evidence
 	NoSubscribe bool // do not watch the tag for new images
+	Bulk        bool // nobody waits for it: what somebody waits for is done first
 }
 
 // Receipt answers an add or an import.

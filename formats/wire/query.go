@@ -201,15 +201,25 @@ type TagSummaries struct {
 
 // TagSummary is a tag in short. Times are seconds since 1970.
 type TagSummary struct {
+	TaggedImage
+	TagTimes
+}
+
+// TaggedImage is what a TagSummary says of the tag's image.
+type TaggedImage struct {
 	Digest       string `json:"image_digest"`
 	ParentDigest string `json:"parent_digest"`
 	ImageID      string `json:"image_id"`
 	Status       string `json:"analysis_status"`
-	FullTag      string `json:"full_tag"`
-	CreatedAt    int64  `json:"created_at"`
 	AnalyzedAt   int64  `json:"analyzed_at,omitempty"` // absent before it was
-	DetectedAt   int64  `json:"tag_detected_at"`
 	RecordStatus string `json:"image_status"`
+}
+
+// TagTimes is what a TagSummary says of the tag itself.
+type TagTimes struct {
+	FullTag    string `json:"full_tag"`
+	CreatedAt  int64  `json:"created_at"`
+	DetectedAt int64  `json:"tag_detected_at"`
 }
 
 // CountFilter chooses what is counted.

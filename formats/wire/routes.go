@@ -8,6 +8,7 @@ import (
 // Routes of the HTTP API. What stands in braces is filled in by Path.
 const (
 	RouteHealth  = "/health"  // GET: 200 and nothing else
+	RouteReady   = "/ready"   // GET Readiness: 200, or 503; ?strict=
 	RouteVersion = "/version" // GET Version
 	RouteMetrics = "/metrics" // GET: Prometheus text
 
@@ -16,8 +17,15 @@ const (
 	RouteSystem = "/v2/system" // GET: the services' states
 	RouteFeeds  = "/v2/system/feeds"
 
+	RouteWorkers = "/v2/system/workers" // GET: all Workers
+
 	RouteImages = "/v2/images"                // GET ImageList; POST ImageRequest; DELETE ?image_digests=
 	RouteImage  = "/v2/images/{image_digest}" // GET Image; DELETE
+
+	RouteQueue      = "/v2/system/queue"                 // GET Queue, ?state=&all_accounts=&page=&limit=
+	RouteImageQueue = "/v2/images/{image_digest}/queue"  // GET ImageQueue
+	RouteCancel     = "/v2/images/{image_digest}/cancel" // POST: Image
+	RouteRetry      = "/v2/images/{image_digest}/retry"  // POST: Image
 
 	RouteContentTypes = "/v2/images/{image_digest}/content"
 	RouteContent      = "/v2/images/{image_digest}/content/{content_type}" // Content[Package], or Content[File] for files

@@ -3,38 +3,41 @@ package access_test
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tidepole/tidepole/importserver/access"
 )
 
 func TestHashRecognisesItsPasswordOnly(t *testing.T) {
-	hash, err := access.Hash(t.Context(), "right")
+	hash, err := access.Hash(t.Context(), "host", "right")
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := access.Hash(t.Context(), "right")
+	other, err := access.Hash(t.Context(), "host", "right")
 	if err != nil || other == hash {
 		t.Errorf("two hashes of one password are %s and %s, %v", hash, other, err)
 	}
 	for password, want := range map[string]bool{"right": true, "wrong": false, "": false, "Right": false} {
-		if got, err := access.Is(t.Context(), password, hash); got != want || err != nil {
+		if got, err := access.Is(t.Context(), "host", password, hash); got != want || err != nil {
 			t.Errorf("%q: %v, %v", password, got, err)
 		}
 	}
 	for _, password := range []string{"", "right"} {
-		if got, err := access.Is(t.Context(), password, ""); got || err != nil {
+		if got, err := access.Is(t.Context(), "host", password, ""); got || err != nil {
 			t.Errorf("nobody's password is %q: %v", password, err)
 		}
 	}
 }
 
 func TestHashThatCannotBeUsedIsRefused(t *testing.T) {
-	good, err := access.Hash(t.Context(), "x")
+	good, err := access.Hash(t.Context(), "host", "x")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func TestHashThatCannotBeUsedIsRefused(t *testing.T) {
 		"something else":        "plain",
 		"parameters of no kind": "$argon2id$v=19$x$AAAA$AAAAAAAAAAAAAAAAAAAAAA",
 	} {
-		if ok, err := access.Is(t.Context(), "x", hash); ok || err == nil {
+		if ok, err := access.Is(t.Context(), "host", "x", hash); ok || err == nil {
 			t.Errorf("%s: %v, %v", name, ok, err)
 		}
 	}
@@ -60,7 +63,7 @@ func FuzzIs(f *testing.F) {
 		if strings.Contains(hash, "m=") && len(hash) > 60 {
 			t.Skip("large memory is slow")
 		}
-		_, _ = access.Is(t.Context(), "x", hash)
+		_, _ = access.Is(t.Context(), "host", "x", hash)
 	})
 }
 
@@ -168,5 +171,66 @@ func TestMemoryForgetsWithTheEpoch(t *testing.T) {
 		if got {
 			t.Error(name)
 		}
+	}
+}
+
+// Whoever signs in day by day is remembered: guesses do not hold him up.
+func TestMemoryLastsADayFromTheLastTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m access.Memory
+		m.Keep("u", "p", 1)
+		for day := range 3 {
+			if time.Sleep(24*time.Hour - time.Minute); !m.Knows("u", "p", 1) {
+				t.Errorf("not known on day %d", day)
+			}
+		}
+		if time.Sleep(24*time.Hour + time.Minute); m.Knows("u", "p", 1) {
+			t.Error("known after more than a day")
+		}
+	})
+}
+
+func TestLikeIsTheSameForTheSamePassword(t *testing.T) {
+	one, err := access.Hash(t.Context(), "", "a password")
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, err := access.Like(t.Context(), "", "a password", one)
+	other, failed := access.Like(t.Context(), "", "another", one)
+	if err != nil || failed != nil || same != one || other == one {
+		t.Errorf("%s of %s, %v; %s of another, %v", same, one, err, other, failed)
+	}
+	if is, err := access.Is(t.Context(), "", "another", other); !is || err != nil {
+		t.Errorf("another has %s: %v, %v", other, is, err)
+	}
+	if _, err := access.Like(t.Context(), "", "a password", ""); err == nil {
+		t.Error("like none")
+	}
+}
+
+// Whoever fails under ten thousand long names costs no memory worth the word, and none
+// for good.
+func TestThrottleRemembersLittleOfNames(t *testing.T) {
+	const tried, long = 10_500, 48 << 10
+	th := access.Throttle{Delay: time.Millisecond}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	padding := strings.Repeat("x", long)
+	for n := range tried {
+		name := strconv.Itoa(n) + padding
+		if err := th.Enter(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+		th.Failed(name)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 16<<20 || th.Names() > 10_000 {
+		t.Errorf("%d names, %d bytes", th.Names(), grown)
+	}
+	th.Sweep(time.Now().Add(time.Hour))
+	if th.Names() != 0 {
+		t.Errorf("%d names an hour later", th.Names())
 	}
 }

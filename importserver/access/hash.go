@@ -28,13 +28,14 @@ const (
 )
 
 // hashing bounds how many hashes are made at once, and so their memory.
-var hashing = make(chan struct{}, 4)
+var hashing = NewTurns(4, 64)
 
-// Hash is a password's hash in PHC form: Argon2id, its cost and a random salt.
-func Hash(ctx context.Context, password string) (string, error) {
+// Hash is a password's hash in PHC form: Argon2id, its cost and a random salt. The host
+// is whose line it is made in.
+func Hash(ctx context.Context, host, password string) (string, error) {
 	var salt [16]byte
 	rand.Read(salt[:])
-	sum, err := derive(ctx, password, salt[:], passes, memory, lanes, 32)
+	sum, err := derive(ctx, host, password, salt[:], passes, memory, lanes, 32)
 	if err != nil {
 		return "", err
 	}
@@ -47,39 +48,50 @@ func Hash(ctx context.Context, password string) (string, error) {
 const nobodys = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
 // Is tells whether a password has a hash. An empty hash is nobody's: no password
-// has it, and to find that out takes as long as for any other.
-func Is(ctx context.Context, password, hash string) (bool, error) {
+// has it, and to find that out takes as long as for any other. A host of which too many
+// passwords wait to be looked at is ErrBusy.
+func Is(ctx context.Context, host, password, hash string) (bool, error) {
 	absent := hash == ""
 	if absent {
 		hash = nobodys
 	}
+	again, err := Like(ctx, host, password, hash)
+	return err == nil && subtle.ConstantTimeCompare([]byte(again), []byte(hash)) == 1 && !absent, err
+}
+
+// Like is a password's hash with the salt and the cost of another hash: the same one, if it
+// is the same password.
+func Like(ctx context.Context, host, password, hash string) (string, error) {
 	var version, m, t, p int
 	parts := strings.Split(hash, "$")
 	if len(parts) != 6 || parts[1] != "argon2id" {
-		return false, fmt.Errorf("the hash of a password is not Argon2id's")
+		return "", fmt.Errorf("the hash of a password is not Argon2id's")
 	}
 	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &m, &t, &p); err != nil || version != argon2.Version ||
 		m < 8 || m > maxMemory || t < 1 || t > maxPasses || p < 1 || p > maxLanes {
-		return false, fmt.Errorf("the hash of a password has parameters that cannot be used")
+		return "", fmt.Errorf("the hash of a password has parameters that cannot be used")
 	}
-	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	enc := base64.RawStdEncoding
+	salt, err := enc.DecodeString(parts[4])
 	if err != nil {
-		return false, fmt.Errorf("the hash of a password has no salt: %w", err)
+		return "", fmt.Errorf("the hash of a password has no salt: %w", err)
 	}
-	want, err := base64.RawStdEncoding.DecodeString(parts[5])
-	if err != nil || len(want) < 16 || len(want) > 64 {
-		return false, fmt.Errorf("the hash of a password has no sum")
+	sum, err := enc.DecodeString(parts[5])
+	if err != nil || len(sum) < 16 || len(sum) > 64 {
+		return "", fmt.Errorf("the hash of a password has no sum")
 	}
-	sum, err := derive(ctx, password, salt, uint32(t), uint32(m), uint8(p), uint32(len(want)))
-	return err == nil && subtle.ConstantTimeCompare(sum, want) == 1 && !absent, err
+	if sum, err = derive(ctx, host, password, salt, uint32(t), uint32(m), uint8(p), uint32(len(sum))); err != nil {
+		return "", err
+	}
+	parts[5] = enc.EncodeToString(sum)
+	return strings.Join(parts, "$"), nil
 }
 
-func derive(ctx context.Context, password string, salt []byte, t, m uint32, p uint8, length uint32) ([]byte, error) {
-	select {
-	case hashing <- struct{}{}:
-		defer func() { <-hashing }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+func derive(ctx context.Context, host, password string, salt []byte, t, m uint32, p uint8, length uint32) ([]byte, error) {
+	leave, err := hashing.Enter(ctx, host)
+	if err != nil {
+		return nil, err
 	}
+	defer leave()
 	return argon2.IDKey([]byte(password), salt, t, m, p, length), nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	remembered    = 5 * time.Minute
+	remembered    = 24 * time.Hour // since it was last given
 	maxRemembered = 10_000
 )
 
@@ -31,8 +31,13 @@ type recollection struct {
 func (m *Memory) Knows(user, password string, epoch int64) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	r, ok := m.seen[m.sum(user, password)]
-	return ok && r.epoch == epoch && time.Now().Before(r.until)
+	sum, now := m.sum(user, password), time.Now()
+	r, ok := m.seen[sum]
+	if !ok || r.epoch != epoch || !now.Before(r.until) {
+		return false
+	}
+	m.seen[sum] = recollection{epoch, now.Add(remembered)}
+	return true
 }
 
 // Keep notes that a password was right.

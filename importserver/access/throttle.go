@@ -2,29 +2,36 @@ package access
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"sync"
 	"time"
 )
 
 // ErrBusy says that too many attempts wait already.
-var ErrBusy = errors.New("too many failed logins wait already")
+var ErrBusy = errors.New("too many logins wait already")
 
 const (
 	maxWaiting = 32     // of one name
 	maxNames   = 10_000 // that are remembered
 	maxDoubled = 5      // times that the delay grows: to 32-fold
+
+	sweepEvery = time.Minute
 )
 
 // Throttle makes guessing slow: one attempt under a name is made at a time, and
 // after a failure they follow each other at a distance that doubles with each
-// further one. Who guesses in parallel waits all the same.
+// further one. Who guesses in parallel waits all the same. Names are kept as digests:
+// what is remembered does not grow with what somebody sends as one.
 type Throttle struct {
 	Delay time.Duration // after the first failure
 
 	lock  sync.Mutex
-	names map[string]*attempts
+	names map[digest]*attempts
+	swept time.Time
 }
+
+type digest = [sha256.Size]byte
 
 type attempts struct {
 	turn     chan struct{} // holds one while an attempt is under way
@@ -36,15 +43,16 @@ type attempts struct {
 // Enter waits until an attempt may be made under a name. The attempt ends with one of
 // Failed, Succeeded and Left.
 func (t *Throttle) Enter(ctx context.Context, name string) error {
+	key := sha256.Sum256([]byte(name))
 	t.lock.Lock()
-	a := t.names[name]
+	a := t.names[key]
 	if a == nil {
 		if t.names == nil {
-			t.names = map[string]*attempts{}
+			t.names = map[digest]*attempts{}
 		}
-		t.makeRoom()
+		t.makeRoom(time.Now())
 		a = &attempts{turn: make(chan struct{}, 1)}
-		t.names[name] = a
+		t.names[key] = a
 	}
 	if a.failures > 0 && a.waiting >= maxWaiting {
 		t.lock.Unlock()
@@ -89,12 +97,13 @@ func (t *Throttle) Left(name string) { t.end(name, func(*attempts) {}) }
 func (t *Throttle) end(name string, note func(*attempts)) {
 	t.lock.Lock()
 	defer t.lock.Unlock()
-	a := t.names[name] // it is there: who has the turn waits, in this table's words
+	key := sha256.Sum256([]byte(name))
+	a := t.names[key] // it is there: who has the turn waits, in this table's words
 	note(a)
 	a.waiting--
 	<-a.turn
 	if a.failures == 0 && a.waiting == 0 {
-		delete(t.names, name)
+		delete(t.names, key)
 	}
 }
 
@@ -105,24 +114,26 @@ func (t *Throttle) after(failures int) time.Duration {
 	return t.Delay << (failures - 1)
 }
 
-// makeRoom forgets names whose last failure is long past, and then any: the table
-// must not grow with the number of names that somebody tries.
-func (t *Throttle) makeRoom() {
-	if len(t.names) < maxNames {
+// makeRoom forgets names whose last failure is long past, and where there are still too
+// many, any: the table must not grow with the number of names that somebody tries, nor
+// stay as large as it once was.
+func (t *Throttle) makeRoom(now time.Time) {
+	if len(t.names) < maxNames && now.Sub(t.swept) < sweepEvery {
 		return
 	}
-	old := time.Now().Add(-t.after(maxDoubled + 1))
-	for name, a := range t.names {
+	t.swept = now
+	old := now.Add(-t.after(maxDoubled + 1))
+	for key, a := range t.names {
 		if a.next.Before(old) && a.waiting == 0 {
-			delete(t.names, name)
+			delete(t.names, key)
 		}
 	}
-	for name, a := range t.names {
+	for key, a := range t.names {
 		if len(t.names) < maxNames {
 			return
 		}
 		if a.waiting == 0 {
-			delete(t.names, name)
+			delete(t.names, key)
 		}
 	}
 }

@@ -1,90 +1,95 @@
 // Package blobs keeps evidence under the digest of its bytes, compressed. What
 // was written once is shared by whoever brings the same bytes.
+//
+// Several processes may use one store. What keeps them from removing what another
+// is about to use is not here but in the rows on blobs (see
+// store.Tx.TouchBlob): a blob's key has a generation besides its digest, and no
+// generation is ever used again. So to write a blob twice, or to delete one late,
+// does no harm.
 package blobs
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/blob/fileblob"
 	"gocloud.dev/gcerrors"
-
-	"github.com/tidepole/tidepole/formats/fault"
-	"github.com/tidepole/tidepole/formats/reference"
 )
 
 // Store is a place for blobs: a folder, or a bucket of an object store. It is
 // safe for concurrent use.
 type Store struct {
-	bucket *blob.Bucket
-	temp   string
+	backend
+	temp     string
+	observer Observer               // told of every operation; may be nil
+	claimed  atomic.Pointer[string] // the installation whose it is; nil before Claim
 }
 
-// OpenDir keeps blobs below dir, and what is not yet complete below temp. Both
-// are made where absent.
-func OpenDir(dir, temp string) (*Store, error) {
-	if err := os.MkdirAll(temp, 0o700); err != nil {
-		return nil, fmt.Errorf("open blobs: %w", err)
-	}
-	bucket, err := fileblob.OpenBucket(dir, &fileblob.Options{
-		CreateDir: true, DirFileMode: 0o700, NoTempDir: true, Metadata: fileblob.MetadataDontWrite,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open blobs: %w", err)
-	}
-	return New(bucket, temp), nil
+// backend is what a driver opens.
+type backend struct {
+	place  string // for people: a folder, or a bucket and where it is
+	folder string // "" where it is none
+	bucket *blob.Bucket
+	// abandon gives up what was begun before since and is no object yet; nil where
+	// such things are objects.
+	abandon func(ctx context.Context, since time.Time) (int, error)
 }
 
 // New keeps blobs in a bucket, and what is not yet complete below temp. Close
 // closes the bucket.
-func New(bucket *blob.Bucket, temp string) *Store { return &Store{bucket: bucket, temp: temp} }
+func New(bucket *blob.Bucket, temp string) *Store {
+	return &Store{backend: backend{place: "a bucket", bucket: bucket}, temp: temp}
+}
 
 // Close ends the use of the bucket.
 func (s *Store) Close() error { return s.bucket.Close() }
 
-// key is where a digest's blob lies: spread over 256 folders.
-func key(digest string) (string, error) {
-	if !reference.IsDigest(digest) {
-		return "", fault.New(fault.Invalid, "%q is not a digest", digest)
-	}
-	hex := strings.TrimPrefix(digest, "sha256:")
-	return "sha256/" + hex[:2] + "/" + hex + ".zst", nil
-}
+// String is where the blobs are, for people.
+func (s *Store) String() string { return s.place }
 
-// Keep puts what was staged under its digest. A blob that is there already stays
-// as it is, unless it is damaged. Either the whole blob is there afterwards, on
-// disk, or what was there before.
-func (s *Store) Keep(ctx context.Context, staged *Staged) error {
-	if s.whole(ctx, staged.Digest) {
-		return nil
-	}
-	k, err := key(staged.Digest)
+// Keep puts what was staged under a key of its digest, in the place of what may be
+// there: to bring what somebody else has brought already must cost the same as to
+// bring what is new, and what was damaged is whole again. Either the whole blob is
+// there afterwards, for good, or what was there before. A folder that is no more the one
+// that was claimed, as something is not mounted there any more, is fault.Unavailable.
+func (s *Store) Keep(ctx context.Context, k Key, staged *Staged) (err error) {
+	defer s.observe("keep", time.Now(), &err)
+	name, err := k.Name()
 	if err != nil {
 		return err
 	}
-	return storage(s.upload(ctx, k, staged.path), "keep %s", staged.Digest)
+	if k.Digest != staged.Digest {
+		return mismatch(k, staged)
+	}
+	if owner := s.claimed.Load(); s.folder != "" && owner != nil { // a bucket has no other in its place
+		if err := s.Reach(ctx, *owner); err != nil {
+			return err
+		}
+	}
+	return s.failed(ctx, s.upload(ctx, name, staged.path), "keep %s", k.Digest)
 }
 
-// whole tells whether a blob is there and has its digest.
-func (s *Store) whole(ctx context.Context, digest string) bool {
-	r, err := s.Open(ctx, digest)
+// Check reads a blob to its end and tells its size, unpacked. Errors are Open's.
+func (s *Store) Check(ctx context.Context, k Key) (int64, error) {
+	r, err := s.Open(ctx, k)
 	if err != nil {
-		return false
+		return 0, err
 	}
 	defer r.Close()
-	_, err = io.Copy(io.Discard, r)
-	return err == nil
+	return io.Copy(io.Discard, r)
 }
 
-func (s *Store) upload(ctx context.Context, key, from string) error {
+// uploads is how many pieces of one long blob are under way at a time; each is
+// in memory meanwhile.
+const uploads = 2
+
+func (s *Store) upload(ctx context.Context, name, from string) error {
 	in, err := os.Open(from)
 	if err != nil {
 		return err
@@ -93,8 +98,8 @@ func (s *Store) upload(ctx context.Context, key, from string) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // before Close it gives the blob up
 	var file *os.File
-	w, err := s.bucket.NewWriter(ctx, key, &blob.WriterOptions{
-		ContentType: "application/zstd",
+	w, err := s.bucket.NewWriter(ctx, name, &blob.WriterOptions{
+		ContentType: "application/zstd", MaxConcurrency: uploads,
 		BeforeWrite: func(as func(any) bool) error {
 			as(&file)
 			return nil
@@ -127,56 +132,29 @@ func syncDir(name string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(d.Sync(), d.Close())
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) { // some network file systems have no such thing
+		err = nil
+	}
+	return errors.Join(err, d.Close())
 }
 
 // Delete removes a blob; one that is absent is no error.
-func (s *Store) Delete(ctx context.Context, digest string) error {
-	k, err := key(digest)
+func (s *Store) Delete(ctx context.Context, k Key) (err error) {
+	defer s.observe("delete", time.Now(), &err)
+	name, err := k.Name()
 	if err != nil {
 		return err
 	}
-	err = s.bucket.Delete(ctx, k)
-	if gcerrors.Code(err) == gcerrors.NotFound {
+	err = bounded(ctx, func(ctx context.Context) error { return s.bucket.Delete(ctx, name) })
+	if s.absent(err) {
 		return nil
 	}
-	return storage(err, "delete %s", digest)
+	return s.failed(ctx, err, "delete %s", k.Digest)
 }
 
-// Sweep removes what earlier processes left incomplete and did not touch since.
-func (s *Store) Sweep(ctx context.Context, since time.Time) (int, error) {
-	n := 0
-	list := s.bucket.List(nil)
-	for {
-		o, err := list.Next(ctx)
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return n, storage(err, "list blobs")
-		}
-		if strings.HasSuffix(o.Key, ".zst") || o.ModTime.After(since) {
-			continue
-		}
-		if err := s.bucket.Delete(ctx, o.Key); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-			return n, storage(err, "delete %s", o.Key)
-		}
-		n++
-	}
-}
-
-// storage makes a fault of an error that is the storage's and not the data's:
-// trying again may help.
-func storage(err error, format string, args ...any) error {
-	if err == nil {
-		return nil
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return err
-	}
-	f := fault.New(fault.Unavailable, format+": %w", append(args, err)...)
-	if errors.Is(err, syscall.ENOSPC) {
-		f.WithHint("free space in the server's data directory")
-	}
-	return f
+// absent tells whether an error means that there is no such object, though the
+// bucket is there.
+func (s *Store) absent(err error) bool {
+	return gcerrors.Code(err) == gcerrors.NotFound && code(err) != noSuchBucket
 }

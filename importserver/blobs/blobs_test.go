@@ -1,189 +1,100 @@
 package blobs_test
 
 import (
-	"bytes"
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
-	"io"
+	"cmp"
+	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/iotest"
-	"time"
 
-	"gocloud.dev/blob/memblob"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/importserver/blobs"
+	"github.com/tidepole/tidepole/importserver/blobs/blobstest"
 )
 
-func open(t *testing.T) (*blobs.Store, string) {
-	t.Helper()
-	dir := t.TempDir()
-	s, err := blobs.OpenDir(filepath.Join(dir, "blobs"), filepath.Join(dir, "tmp"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s, dir
+// realS3 names an object store that runs as a process of its own; with _KEY and
+// _SECRET, what lets one in.
+const realS3 = "TIDEPOLE_TEST_S3"
+
+func TestMain(m *testing.M) {
+	os.Setenv("AWS_ACCESS_KEY_ID", cmp.Or(os.Getenv(realS3+"_KEY"), "any")) // the one in this process takes all
+	os.Setenv("AWS_SECRET_ACCESS_KEY", cmp.Or(os.Getenv(realS3+"_SECRET"), "any"))
+	os.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	os.Exit(m.Run())
 }
 
-func keep(t *testing.T, s *blobs.Store, data string) string {
-	t.Helper()
-	staged, err := s.Stage(t.Context(), strings.NewReader(data), 1<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer staged.Discard()
-	if err := s.Keep(t.Context(), staged); err != nil {
-		t.Fatal(err)
-	}
-	return staged.Digest
+func fakeS3(t *testing.T) string {
+	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
+	t.Cleanup(server.Close)
+	return server.URL
 }
 
-func read(t *testing.T, s *blobs.Store, digest string) (string, error) {
-	t.Helper()
-	r, err := s.Open(t.Context(), digest)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	data, err := io.ReadAll(r)
-	return string(data), err
+// stores runs a test in a folder and in every object store there is.
+func stores(t *testing.T, test func(*testing.T, func(*testing.T) blobstest.Place)) {
+	t.Run("folder", func(t *testing.T) { test(t, blobstest.Folder) })
+	objectStores(t, func(t *testing.T, endpoint string) { test(t, blobstest.S3(endpoint)) })
 }
 
-func files(t *testing.T, dir string) []string {
-	t.Helper()
-	var all []string
-	filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			all = append(all, path)
+func objectStores(t *testing.T, test func(t *testing.T, endpoint string)) {
+	t.Run("S3 in this process", func(t *testing.T) { test(t, fakeS3(t)) })
+	t.Run("S3 in a process of its own", func(t *testing.T) {
+		endpoint := os.Getenv(realS3)
+		if endpoint == "" {
+			t.Skipf("SKIPPED: no object store is running: %s is not set", realS3)
 		}
-		return err
+		test(t, endpoint)
 	})
-	return all
 }
 
-func TestWhatIsKeptIsRead(t *testing.T) {
-	folder, _ := open(t)
-	memory := blobs.New(memblob.OpenBucket(nil), t.TempDir())
-	for name, s := range map[string]*blobs.Store{"folder": folder, "bucket": memory} {
-		for _, data := range []string{"", "a", strings.Repeat("evidence ", 100_000)} {
-			digest := keep(t, s, data)
-			sum := sha256.Sum256([]byte(data))
-			if want := "sha256:" + hex.EncodeToString(sum[:]); digest != want {
-				t.Errorf("%s: digest of %d bytes is %s, want %s", name, len(data), digest, want)
-			}
-			if got, err := read(t, s, digest); err != nil || got != data {
-				t.Errorf("%s: read %d bytes, %v; want %d", name, len(got), err, len(data))
-			}
-		}
+func TestStores(t *testing.T) { stores(t, blobstest.Run) }
+
+func TestStoresThatCannotBe(t *testing.T) {
+	file := t.TempDir() + "/file"
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestSameBytesAreStoredOnce(t *testing.T) {
-	s, dir := open(t)
-	keep(t, s, "the same")
-	keep(t, s, "the same")
-	if got := files(t, dir); len(got) != 1 {
-		t.Errorf("files left: %q, want one", got)
-	}
-}
-
-func TestStageLeavesNothingBehind(t *testing.T) {
-	s, dir := open(t)
-	cancelled, cancel := context.WithCancel(t.Context())
-	cancel()
-	broken := errors.New("line cut")
 	for name, test := range map[string]struct {
-		ctx  context.Context
-		r    io.Reader
-		want func(error) bool
+		url, says string
+		kind      fault.Kind
 	}{
-		"too long":  {t.Context(), bytes.NewReader(make([]byte, 101)), func(err error) bool { return fault.Of(err) == fault.TooLarge }},
-		"broken":    {t.Context(), io.MultiReader(strings.NewReader("half"), iotest.ErrReader(broken)), func(err error) bool { return errors.Is(err, broken) }},
-		"cancelled": {cancelled, strings.NewReader("x"), func(err error) bool { return errors.Is(err, context.Canceled) }},
+		"an unknown scheme":   {"gopher://x", "have file, s3", fault.Invalid},
+		"no URL":              {"s3://x y%zz", "not a URL", fault.Invalid},
+		"credentials in it":   {"s3://me:secret-word@bucket", "credentials do not belong", fault.Invalid},
+		"no bucket":           {"s3://", "names no bucket", fault.Invalid},
+		"no region":           {"s3://bucket", "no region", fault.Invalid},
+		"an unknown setting":  {"s3://bucket?region=x&colour=red", "colour", fault.Invalid},
+		"a setting half read": {"s3://bucket?region=x&use_path_style=maybe", "use_path_style", fault.Invalid},
+		"no time":             {"s3://bucket?region=x&timeout=0s", "timeout", fault.Invalid},
+		"a folder's host":     {"file://host/path", "names no folder", fault.Invalid},
+		"a folder in a file":  {file + "/blobs", "not a directory", fault.Unavailable},
 	} {
-		staged, err := s.Stage(test.ctx, test.r, 100)
-		if staged != nil || !test.want(err) {
-			t.Errorf("%s: %v, %v", name, staged, err)
+		t.Run(name, func(t *testing.T) {
+			s, err := blobs.Open(t.Context(), test.url, t.TempDir())
+			if s != nil || fault.Of(err) != test.kind || !strings.Contains(err.Error(), test.says) || fault.Hint(err) == "" && test.kind != fault.Invalid {
+				t.Errorf("%v (%v), want %q (%v); hint %q", err, fault.Of(err), test.says, test.kind, fault.Hint(err))
+			}
+			if strings.Contains(err.Error()+fault.Hint(err), "secret-word") {
+				t.Errorf("a password is shown: %v", err)
+			}
+		})
+	}
+}
+
+func TestFoldersByAnyPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	whole := t.TempDir() + "/a: % ? # b"
+	for _, path := range []string{"blobs", "a folder/blobs", "./x:y", whole, "file:relative", "file:" + t.TempDir()} {
+		s := blobstest.Open(t, path)
+		if _, err := blobstest.Read(t.Context(), s, blobstest.Keep(t, s, "", "x")); err != nil {
+			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("left behind: %q", got)
-	}
-}
-
-func TestKeepCutOffLeavesNoHalfBlob(t *testing.T) {
-	s, dir := open(t)
-	staged, err := s.Stage(t.Context(), strings.NewReader("all of it"), 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := s.Keep(ctx, staged); err == nil {
-		t.Fatal("Keep succeeded with a cancelled context")
-	}
-	staged.Discard()
-	if got := files(t, dir); len(got) != 0 {
-		t.Errorf("left behind: %q", got)
-	}
-}
-
-func TestDamageIsNoticed(t *testing.T) {
-	s, dir := open(t)
-	digest := keep(t, s, "what was measured")
-	other := keep(t, s, "what somebody put in its place")
-	var paths []string
-	for _, d := range []string{digest, other} {
-		hex := strings.TrimPrefix(d, "sha256:")
-		paths = append(paths, filepath.Join(dir, "blobs", "sha256", hex[:2], hex+".zst"))
-	}
-	if err := os.Rename(paths[1], paths[0]); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := read(t, s, digest); fault.Of(err) != fault.Unavailable || !strings.Contains(err.Error(), "damaged") {
-		t.Errorf("reading a damaged blob: %v", err)
-	}
-	if _, err := read(t, s, other); fault.Of(err) != fault.NotFound {
-		t.Errorf("reading an absent blob: %v", err)
-	}
-	keep(t, s, "what was measured")
-	if got, err := read(t, s, digest); got != "what was measured" || err != nil {
-		t.Errorf("after the same bytes came again: %q, %v", got, err)
-	}
-}
-
-func TestSweepRemovesWhatIsIncomplete(t *testing.T) {
-	s, dir := open(t)
-	digest := keep(t, s, "complete")
-	half := filepath.Join(dir, "blobs", "sha256", "00", "fileblob123")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(half), 0o700), os.WriteFile(half, []byte("ha"), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	if n, err := s.Sweep(t.Context(), time.Now().Add(-time.Hour)); n != 0 || err != nil {
-		t.Errorf("swept %d, %v; a fresh one may be under way", n, err)
-	}
-	if n, err := s.Sweep(t.Context(), time.Now().Add(time.Second)); n != 1 || err != nil {
-		t.Errorf("swept %d, %v; want 1", n, err)
-	}
-	if _, err := read(t, s, digest); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestKeysCannotEscape(t *testing.T) {
-	s, _ := open(t)
-	for _, digest := range []string{"", "sha256:../../../etc/passwd", "sha256:" + strings.Repeat("A", 64), "sha512:" + strings.Repeat("a", 64)} {
-		if _, err := s.Open(t.Context(), digest); fault.Of(err) != fault.Invalid {
-			t.Errorf("Open(%q): %v", digest, err)
-		}
-		if err := s.Delete(t.Context(), digest); fault.Of(err) != fault.Invalid {
-			t.Errorf("Delete(%q): %v", digest, err)
+	for _, path := range []string{"blobs/sha256", "a folder/blobs/sha256", "x:y/sha256", whole + "/sha256", "relative/sha256"} {
+		if _, err := os.Stat(path); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func parameter(p *openapi3.Parameter, raw []string) string {
 	} else {
 		value = scalar(schema, raw[0])
 	}
-	if found := places(schema.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.MultiErrors())); len(found) > 0 {
+	if found := places(schema.VisitJSON(value, openapi3.VisitAsRequest(), openapi3.MultiErrors()), p.Name); len(found) > 0 {
 		return found[0].Message
 	}
 	return ""
@@ -128,7 +128,8 @@ func (o *Operation) body(data []byte) ([]Place, error) {
 	}
 	value, err := Strict(data)
 	if err != nil {
-		return nil, fault.New(fault.Invalid, "the request's body is not the JSON it should be: %s", err)
+		return nil, fault.New(fault.Invalid, "the request's body is not the JSON it should be: %s", err).
+			WithDetail("invalid", []Place{{"body", "/", clip(err.Error())}})
 	}
 	if o.op.RequestBody == nil {
 		return nil, nil
@@ -139,7 +140,7 @@ func (o *Operation) body(data []byte) ([]Place, error) {
 	}
 	schema := media.Schema.Value
 	err = schema.VisitJSON(absent(value, schema, 0), openapi3.VisitAsRequest(), openapi3.MultiErrors())
-	return places(err), nil
+	return places(err, ""), nil
 }
 
 // absent takes away what a client need not have said: properties that are null
@@ -226,7 +227,7 @@ func (o *Operation) Response(code int, header http.Header, body []byte) error {
 	}
 	err = media.Schema.Value.VisitJSON(value, openapi3.VisitAsResponse(), openapi3.MultiErrors())
 	var all []string
-	for _, p := range places(err) {
+	for _, p := range places(err, "") {
 		all = append(all, p.Name+": "+p.Message)
 	}
 	if len(all) > 0 {
@@ -235,8 +236,9 @@ func (o *Operation) Response(code int, header http.Header, body []byte) error {
 	return nil
 }
 
-// places are the errors of a schema, one by one.
-func places(err error) []Place {
+// places are the errors of a schema, one by one: of the parameter of a name, or of the
+// body.
+func places(err error, name string) []Place {
 	if err == nil {
 		return nil
 	}
@@ -244,33 +246,52 @@ func places(err error) []Place {
 	if errors.As(err, &many) {
 		var all []Place
 		for _, e := range many {
-			if all = append(all, places(e)...); len(all) > maxPlaces {
+			if all = append(all, places(e, name)...); len(all) > maxPlaces {
 				break
 			}
 		}
 		return all
 	}
-	pointer := ""
+	var pointer []string
 	var s *openapi3.SchemaError
 	if errors.As(err, &s) {
-		pointer = strings.Join(s.JSONPointer(), "/")
+		pointer = s.JSONPointer()
 	}
-	return []Place{{"body", clip("/" + pointer), reason(err)}}
+	secret := slices.ContainsFunc(append(pointer, name), isSecret)
+	return []Place{{"body", clip("/" + strings.Join(pointer, "/")), reason(err, secret)}}
+}
+
+// secrets are parts of the names of what may hold a secret.
+var secrets = []string{"pass", "secret", "token", "credential", "key", "value"}
+
+// isSecret tells whether what has a name may be a secret, or have one in it.
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secrets, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // reason is a schema's error without the schema; of the value only a text that is
-// not one of those allowed is quoted.
-func reason(err error) string {
+// not one of those allowed is quoted, and a secret never.
+func reason(err error, secret bool) string {
 	var s *openapi3.SchemaError
 	if !errors.As(err, &s) {
+		if secret {
+			return "is not what it should be"
+		}
 		return clip(err.Error())
 	}
 	text, ok := s.Value.(string)
+	said := fmt.Sprintf("%.*q", maxQuote, text)
+	if secret {
+		said = "what is given"
+	}
 	switch {
 	case ok && s.SchemaField == "enum":
-		return fmt.Sprintf("%.*q is none of %s", maxQuote, text, allowed(s.Schema.Enum))
+		return said + " is none of " + allowed(s.Schema.Enum)
 	case ok && s.SchemaField == "pattern":
-		return fmt.Sprintf("%.*q does not match %s", maxQuote, text, s.Schema.Pattern)
+		return said + " does not match " + s.Schema.Pattern
+	case secret && s.SchemaField == "format":
+		return said + " is no " + s.Schema.Format
 	}
 	return clip(s.Reason)
 }

@@ -51,6 +51,7 @@ func (o *Operation) unexplained(their *Operation) (found []string) {
 		delete(theirs, key)
 		switch {
 		case t == nil && p.Value.In == "header":
+		case t == nil && p.Value.Extensions["x-difference"] != nil:
 		case t == nil:
 			found = append(found, o.ID+": they have no parameter "+key)
 		case p.Value.Required && !t.Required:

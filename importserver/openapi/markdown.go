@@ -19,11 +19,19 @@ func (d *Document) Reference() string {
 	for _, area := range slices.Sorted(maps.Keys(areas)) {
 		fmt.Fprintf(&b, "### %s\n\n| operation | what it does | answers | who may |\n|---|---|---|---|\n", area)
 		for _, o := range areas[area] {
-			fmt.Fprintf(&b, "| `%s %s%s` | %s | %s | %s |\n", o.Method, o.Path, o.queries(), o.op.Summary, strings.Join(o.Codes(), " "), o.Permission)
+			fmt.Fprintf(&b, "| `%s %s%s` | %s | %s | %s |\n", o.Method, o.Path, o.queries(), o.op.Summary, strings.Join(o.Codes(), " "), o.who())
 		}
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// who may do it.
+func (o *Operation) who() string {
+	if o.Password {
+		return o.Permission + ", by password"
+	}
+	return o.Permission
 }
 
 // queries are the names of an operation's query.
@@ -46,10 +54,17 @@ func (d *Document) Differences() string {
 	var b strings.Builder
 	for _, o := range d.operations {
 		switch {
+		case o.Own && o.Difference != "":
+			fmt.Fprintf(&b, "- `%s %s`: it is tidepole's own; %s\n", o.Method, o.Path, sentence(o.Difference))
 		case o.Own:
 			fmt.Fprintf(&b, "- `%s %s`: it is tidepole's own.\n", o.Method, o.Path)
 		case o.Difference != "":
 			fmt.Fprintf(&b, "- `%s %s`: %s\n", o.Method, o.Path, sentence(o.Difference))
+		}
+		for _, p := range o.op.Parameters {
+			if why, ok := p.Value.Extensions["x-difference"].(string); ok {
+				fmt.Fprintf(&b, "- `%s %s`, parameter %s: %s\n", o.Method, o.Path, p.Value.Name, sentence(why))
+			}
 		}
 		for _, code := range o.Codes() {
 			for kind, media := range o.op.Responses.Value(code).Value.Content {

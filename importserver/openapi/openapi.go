@@ -70,6 +70,7 @@ type Operation struct {
 	Path       string // as http.ServeMux reads it: "/v2/images/{image_digest}"
 	Area       string // the file that describes it, without ".yaml"
 	Permission string // x-permission: open, self, read, write, admin or system
+	Password   bool   // x-password: neither an API key nor a token will do
 	Body       Body   // x-body
 	Limit      int64  // x-limit: the bytes that a JSON body or a form may have
 	Own        bool   // x-own: it is none of the published document
@@ -239,6 +240,7 @@ func newOperation(op *openapi3.Operation, method, path string) (*Operation, erro
 	o := &Operation{Method: method, Path: path, Body: None, Limit: defaultLimit, op: op}
 	o.ID = op.OperationID[strings.LastIndexByte(op.OperationID, '.')+1:]
 	o.Permission, _ = op.Extensions["x-permission"].(string)
+	o.Password, _ = op.Extensions["x-password"].(bool)
 	o.Own, _ = op.Extensions["x-own"].(bool)
 	o.Difference, _ = op.Extensions["x-difference"].(string)
 	if op.RequestBody != nil {

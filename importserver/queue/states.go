@@ -8,7 +8,7 @@ import (
 // not there before.
 var moves = map[string][]string{
 	"":                  {wire.NotAnalyzed},
-	wire.NotAnalyzed:    {wire.Analyzing},
+	wire.NotAnalyzed:    {wire.Analyzing, wire.AnalysisFailed}, // failed: cancelled before it was taken up
 	wire.Analyzing:      {wire.Analyzed, wire.AnalysisFailed, wire.NotAnalyzed},
 	wire.Analyzed:       {wire.NotAnalyzed},
 	wire.AnalysisFailed: {wire.NotAnalyzed},

@@ -1,11 +1,14 @@
-// Package secretbox keeps secrets encrypted at rest: with AES-256-GCM, under a
-// key in a file of its own.
+// Package secretbox keeps secrets encrypted at rest, with AES-256-GCM, or only so
+// that they can be recognised, with HMAC-SHA-256: under a key in a file of its own.
 package secretbox
 
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -27,7 +30,10 @@ const prefix = "v1:"
 var ErrNoKey = errors.New("there is no key")
 
 // Box seals secrets and opens them. It is safe for concurrent use.
-type Box struct{ aead cipher.AEAD }
+type Box struct {
+	aead cipher.AEAD
+	mac  []byte
+}
 
 // Open reads the key from a file; ErrNoKey where there is none.
 func Open(path string) (*Box, error) {
@@ -76,7 +82,19 @@ func newBox(key []byte) (*Box, error) {
 		return nil, err
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
-	return &Box{aead}, err
+	if err != nil {
+		return nil, err
+	}
+	mac, err := hkdf.Expand(sha256.New, key, "tidepole tags", keySize)
+	return &Box{aead, mac}, err
+}
+
+// Tag recognises a secret without holding it: it is the same for the same secret, key
+// and words on what it is for, and without the key nobody can try secrets against it.
+func (b *Box) Tag(secret, of string) string {
+	h := hmac.New(sha256.New, b.mac)
+	h.Write([]byte(of + "\x00" + secret))
+	return prefix + base64.RawStdEncoding.EncodeToString(h.Sum(nil))
 }
 
 // Seal encrypts a secret. It can be opened only with the same words on what it

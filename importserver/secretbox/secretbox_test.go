@@ -10,6 +10,29 @@ import (
 	"github.com/tidepole/tidepole/importserver/secretbox"
 )
 
+func TestTagsRecogniseASecret(t *testing.T) {
+	one, err := secretbox.Create(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := secretbox.Create(filepath.Join(t.TempDir(), "key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := one.Tag("secret", "this")
+	for name, another := range map[string]string{
+		"another secret": one.Tag("secret ", "this"), "another use": one.Tag("secret", "that"),
+		"a secret that is in its use": one.Tag("is\x00secret", "th"), "another key": other.Tag("secret", "this"),
+	} {
+		if another == tag {
+			t.Errorf("%s has the tag", name)
+		}
+	}
+	if one.Tag("secret", "this") != tag || strings.Contains(tag, "secret") {
+		t.Errorf("the tag is %s", tag)
+	}
+}
+
 func TestSecretsOpenWhereTheyBelong(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "key")
 	if _, err := secretbox.Open(path); !errors.Is(err, secretbox.ErrNoKey) {

@@ -34,8 +34,18 @@ const accountColumns = `name, email, type, state, created_at, updated_at`
 
 // Account is the account of a name; ErrNone where there is none.
 func (t *Tx) Account(ctx context.Context, name string) (Account, error) {
+	return t.account(ctx, name, t.kept)
+}
+
+// Within is Account for a transaction that leaves the account's row as it is, and
+// wants it to stay so: any number of them go on at the same time.
+func (t *Tx) Within(ctx context.Context, name string) (Account, error) {
+	return t.account(ctx, name, func(query string) string { return query + t.dialect.shareLock })
+}
+
+func (t *Tx) account(ctx context.Context, name string, locked func(string) string) (Account, error) {
 	return scanAccount(func(into ...any) error {
-		return t.one(ctx, `SELECT `+accountColumns+` FROM accounts WHERE name = $1`, []any{name}, into)
+		return t.one(ctx, locked(`SELECT `+accountColumns+` FROM accounts WHERE name = $1`), []any{name}, into)
 	})
 }
 

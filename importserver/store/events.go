@@ -43,7 +43,7 @@ type EventQuery struct {
 
 // PutEvent adds an event under a new id.
 func (t *Tx) PutEvent(ctx context.Context, e Event) error {
-	number, err := t.take(ctx, "events", 1)
+	numbers, err := t.take(ctx, "events", 1)
 	if err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (t *Tx) PutEvent(ctx context.Context, e Event) error {
 	}
 	_, err = t.exec(ctx, `INSERT INTO events (number, id, account, at, type, level, resource_type, resource_id, service, host, request, message, details)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		number, hex.EncodeToString(id[:]), e.Account, micros(e.At), e.Type, e.Level, e.ResourceType, e.ResourceID,
+		numbers[0], hex.EncodeToString(id[:]), e.Account, micros(e.At), e.Type, e.Level, e.ResourceType, e.ResourceID,
 		e.Service, e.Host, e.Request, e.Message, string(details))
 	return err
 }
@@ -163,7 +163,7 @@ func (q EventQuery) where(account string) (string, []any) {
 		}
 	}
 	if q.Type != "" {
-		add(`type LIKE $%d ESCAPE '\'`, strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`, "*", "%").Replace(q.Type)+"%")
+		add(`lower(type) LIKE lower($%d) ESCAPE '\'`, strings.NewReplacer(`\`, `\\`, "_", `\_`, "%", `\%`, "*", "%").Replace(q.Type)+"%")
 	}
 	if !q.Since.IsZero() {
 		add("at >= $%d", micros(q.Since))

@@ -52,8 +52,6 @@ type Facts struct {
 const imageColumns = `i.id, i.account, i.digest, i.parent_digest, i.image_id, i.annotations, i.request, i.status,
 	i.reason, i.attempts, i.origin, i.evidence, i.facts, i.created_at, i.updated_at, i.analyzed_at`
 
-type scanner interface{ Scan(...any) error }
-
 func scanImage(row scanner) (Image, error) {
 	var i Image
 	var annotations, request, facts string
@@ -86,22 +84,12 @@ func asJSON(v any) string {
 
 // Image is an account's image; ErrNone where it has none of that digest.
 func (t *Tx) Image(ctx context.Context, account, digest string) (Image, error) {
-	i, err := scanImage(t.q.QueryRowContext(ctx,
-		`SELECT `+imageColumns+` FROM images i WHERE i.account = $1 AND i.digest = $2`, account, digest))
-	return i, none(err)
+	return scanImage(t.row(ctx, t.kept(`SELECT `+imageColumns+` FROM images i WHERE i.account = $1 AND i.digest = $2`), account, digest))
 }
 
 // ImageByID is the image of a row number.
 func (t *Tx) ImageByID(ctx context.Context, id int64) (Image, error) {
-	i, err := scanImage(t.q.QueryRowContext(ctx, `SELECT `+imageColumns+` FROM images i WHERE i.id = $1`, id))
-	return i, none(err)
-}
-
-func none(err error) error {
-	if err == sql.ErrNoRows {
-		return ErrNone
-	}
-	return err
+	return scanImage(t.row(ctx, t.kept(`SELECT `+imageColumns+` FROM images i WHERE i.id = $1`), id))
 }
 
 // Query chooses images of an account; empty fields choose all.
@@ -151,12 +139,12 @@ func (t *Tx) Images(ctx context.Context, account string, q Query) ([]Image, erro
 
 // InsertImage adds a row and gives it its number.
 func (t *Tx) InsertImage(ctx context.Context, i *Image) error {
-	id, err := t.take(ctx, "images", 1)
+	ids, err := t.take(ctx, "images", 1)
 	if err != nil {
 		return err
 	}
-	i.ID = id
-	t.changes(id)
+	i.ID = ids[0]
+	t.changes(i.ID)
 	_, err = t.exec(ctx, `INSERT INTO images (id, account, digest, parent_digest, image_id, annotations, request, status,
 			reason, attempts, origin, evidence, facts, created_at, updated_at, analyzed_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,

@@ -47,48 +47,70 @@ func chains(diffIDs []string) []string {
 	return all
 }
 
-// Layers are the diff ids of images' layers by image, the lowest first.
-func (t *Tx) Layers(ctx context.Context, images []int64) (map[int64][]string, error) {
-	layers := map[int64][]string{}
-	err := t.inChunks(ctx, `SELECT image, diff_id FROM image_layers WHERE image IN (%s) ORDER BY image, place`, nil, images, func(rows *sql.Rows) error {
-		var image int64
+// Layers are the diff ids of an image's layers, the lowest first.
+func (t *Tx) Layers(ctx context.Context, image int64) (layers []string, err error) {
+	err = t.each(ctx, `SELECT diff_id FROM image_layers WHERE image = $1 ORDER BY place`, []any{image}, func(rows *sql.Rows) error {
 		var id string
-		err := rows.Scan(&image, &id)
-		layers[image] = append(layers[image], id)
+		err := rows.Scan(&id)
+		layers = append(layers, id)
 		return err
 	})
 	return layers, err
 }
 
+// Ancestor is an image that another is built on.
+type Ancestor struct {
+	Image
+	Layers int // that both have
+}
+
 // Ancestors are those of the account's analysed images all of whose layers are
 // the lowest of an image, and not all of it: those with the most layers first,
-// of equals the newest.
-func (t *Tx) Ancestors(ctx context.Context, i Image) ([]Image, error) {
-	var all []Image
-	err := t.each(ctx, `SELECT `+imageColumns+` FROM image_layers mine
+// of equals the newest; at most limit. How they were asked for is not read.
+func (t *Tx) Ancestors(ctx context.Context, i Image, limit int) ([]Ancestor, error) {
+	var all []Ancestor
+	columns := strings.Replace(imageColumns, "i.request", "'{}'", 1) // it may have a Dockerfile
+	err := t.each(ctx, `SELECT theirs.place, `+columns+` FROM image_layers mine
 		JOIN image_layers theirs ON theirs.account = mine.account AND theirs.chain = mine.chain AND theirs.top = 1
 		JOIN images i ON i.id = theirs.image
 		WHERE mine.image = $1 AND mine.top = 0 AND i.status = 'analyzed'
-		ORDER BY theirs.place DESC, i.created_at DESC, i.id DESC`, []any{i.ID}, func(rows *sql.Rows) error {
-		found, err := scanImage(rows)
-		all = append(all, found)
+		ORDER BY theirs.place DESC, i.created_at DESC, i.id DESC LIMIT $2`, []any{i.ID, limit}, func(rows *sql.Rows) error {
+		var place int
+		found, err := scanImage(after{rows, []any{&place}})
+		all = append(all, Ancestor{found, place + 1})
 		return err
 	})
 	return all, err
 }
 
+// after reads a row's first columns, and gives the others to who scans it.
+type after struct {
+	row   scanner
+	first []any
+}
+
+func (a after) Scan(others ...any) error { return a.row.Scan(append(a.first, others...)...) }
+
 // inChunks runs a query, in which %s stands for a list of numbers, for some of
 // them at a time. The numbers are part of the text: as parameters they would take
 // a quarter of a long answer's time.
-func (t *Tx) inChunks(ctx context.Context, query string, args []any, numbers []int64, scan func(*sql.Rows) error) error {
-	for part := range slices.Chunk(numbers, 5*chunk) {
-		text := make([]string, len(part))
-		for i, n := range part {
-			text[i] = strconv.FormatInt(n, 10)
-		}
-		if err := t.each(ctx, fmt.Sprintf(query, strings.Join(text, ",")), args, scan); err != nil {
+func (t *Tx) inChunks(ctx context.Context, query string, args []any, all []int64, scan func(*sql.Rows) error) error {
+	for part := range slices.Chunk(all, 5*chunk) {
+		if err := t.each(ctx, fmt.Sprintf(query, numbers(part)), args, scan); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// numbers are a list of them as SQL has it.
+func numbers(all []int64) string {
+	text := make([]byte, 0, 8*len(all))
+	for i, n := range all {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(text)
 }

@@ -24,7 +24,7 @@ func scanOperation(row scanner) (Operation, error) {
 	var created, updated, expires int64
 	err := row.Scan(&o.ID, &o.Account, &o.Status, &created, &updated, &expires)
 	o.CreatedAt, o.UpdatedAt, o.ExpiresAt = fromMicros(created), fromMicros(updated), fromMicros(expires)
-	return o, none(err)
+	return o, err
 }
 
 // InsertOperation begins an import.
@@ -37,8 +37,7 @@ func (t *Tx) InsertOperation(ctx context.Context, o Operation) error {
 
 // Operation is an account's import; ErrNone where it has none of that id.
 func (t *Tx) Operation(ctx context.Context, account, id string) (Operation, error) {
-	return scanOperation(t.q.QueryRowContext(ctx,
-		`SELECT `+operationColumns+` FROM operations WHERE account = $1 AND id = $2`, account, id))
+	return scanOperation(t.row(ctx, t.kept(`SELECT `+operationColumns+` FROM operations WHERE account = $1 AND id = $2`), account, id))
 }
 
 // Operations are an account's newest imports, at most limit.
@@ -53,10 +52,25 @@ func (t *Tx) Operations(ctx context.Context, account string, limit int) ([]Opera
 	return all, err
 }
 
-// OpenOperations counts an account's imports of a status that have not expired.
+// OpenOperations counts an account's imports of a status that have not expired. In
+// a transaction that begins one, no other does so meanwhile.
 func (t *Tx) OpenOperations(ctx context.Context, account, status string, now time.Time) (n int, err error) {
+	if err := t.alone(ctx, "operations", account); err != nil {
+		return 0, err
+	}
 	err = t.one(ctx, `SELECT COUNT(*) FROM operations WHERE account = $1 AND status = $2 AND expires_at > $3`,
 		[]any{account, status, micros(now)}, []any{&n})
+	return n, err
+}
+
+// OpenBytes is how many bytes an account's imports of a status have received that have
+// not expired. In a transaction that adds some, no other does so meanwhile.
+func (t *Tx) OpenBytes(ctx context.Context, account, status string, now time.Time) (n int64, err error) {
+	if err := t.alone(ctx, "operations", account); err != nil {
+		return 0, err
+	}
+	err = t.one(ctx, `SELECT COALESCE(SUM(p.size), 0) FROM operations o JOIN operation_parts p ON p.operation = o.id
+		WHERE o.account = $1 AND o.status = $2 AND o.expires_at > $3`, []any{account, status, micros(now)}, []any{&n})
 	return n, err
 }
 
@@ -75,8 +89,12 @@ func (t *Tx) DropOperations(ctx context.Context, pending string, ended, now time
 }
 
 // AddOperationPart records an upload. The same bytes again are the same record,
-// which is returned.
+// which is returned. fault.Unavailable says that the blob
+// is not there any more.
 func (t *Tx) AddOperationPart(ctx context.Context, operation string, p Part) (Part, error) {
+	if err := t.useBlobs(ctx, []Part{p}); err != nil {
+		return p, err
+	}
 	var created int64
 	err := t.one(ctx, `INSERT INTO operation_parts (operation, kind, digest, size, media_type, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6)
@@ -93,11 +111,12 @@ func (t *Tx) AddOperationPart(ctx context.Context, operation string, p Part) (Pa
 // OperationParts are an import's uploads, oldest first.
 func (t *Tx) OperationParts(ctx context.Context, operation string) ([]Part, error) {
 	var parts []Part
-	err := t.each(ctx, `SELECT kind, digest, size, media_type, created_at FROM operation_parts
-		WHERE operation = $1 ORDER BY created_at, kind, digest`, []any{operation}, func(rows *sql.Rows) error {
+	err := t.each(ctx, `SELECT p.kind, p.digest, b.generation, p.size, p.media_type, p.created_at
+		FROM operation_parts p JOIN blobs b ON b.digest = p.digest
+		WHERE p.operation = $1 ORDER BY p.created_at, p.kind, p.digest`, []any{operation}, func(rows *sql.Rows) error {
 		var p Part
 		var created int64
-		err := rows.Scan(&p.Kind, &p.Digest, &p.Size, &p.MediaType, &created)
+		err := rows.Scan(&p.Kind, &p.Digest, &p.Generation, &p.Size, &p.MediaType, &created)
 		p.CreatedAt = fromMicros(created)
 		parts = append(parts, p)
 		return err

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -27,50 +29,75 @@ func (p Package) Hash() string {
 // chunk is how many rows one statement looks up.
 const chunk = 200
 
-// SetPackages replaces the packages that an image has, and gives their row
-// numbers by Hash.
-func (t *Tx) SetPackages(ctx context.Context, image int64, packages []Package) (map[string]int64, error) {
-	byHash := make(map[string]Package, len(packages))
-	hashes := make([]string, 0, len(packages))
+// SetPackages replaces the packages that an image has. Those that it has already
+// cost nothing.
+func (t *Tx) SetPackages(ctx context.Context, image int64, packages []Package) error {
+	has, err := t.PackageIDs(ctx, image)
+	if err != nil {
+		return fmt.Errorf("look up the image's packages: %w", err)
+	}
+	added := make(map[string]Package, len(packages))
+	var hashes []string
+	gone := maps.Clone(has)
 	for _, p := range packages {
 		h := p.Hash()
-		if _, ok := byHash[h]; !ok {
+		delete(gone, h)
+		if _, ok := has[h]; ok {
+			continue
+		}
+		if _, ok := added[h]; !ok {
 			hashes = append(hashes, h)
 		}
-		byHash[h] = p
+		added[h] = p
 	}
 	ids, err := t.known(ctx, "packages", hashes)
 	if err != nil {
-		return nil, fmt.Errorf("look up packages: %w", err)
+		return fmt.Errorf("look up packages: %w", err)
 	}
-	err = t.insertMissing(ctx, "packages", `INSERT INTO packages (id, hash, type, name, version, purl) VALUES ($1, $2, $3, $4, $5, $6)
-		ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id`, hashes, ids,
+	err = t.insertMissing(ctx, Table{Name: "packages", Columns: []string{"id", "hash", "type", "name", "version", "purl"}}, hashes, ids,
 		func(h string) []any {
-			p := byHash[h]
+			p := added[h]
 			return []any{p.Type, p.Name, p.Version, p.PURL}
 		})
 	if err != nil {
-		return nil, fmt.Errorf("add packages: %w", err)
+		return fmt.Errorf("add packages: %w", err)
 	}
-	return ids, t.link(ctx, image, hashes, ids)
+	if err := t.unlink(ctx, image, slices.Sorted(maps.Values(gone))); err != nil {
+		return fmt.Errorf("unlink packages: %w", err)
+	}
+	names := make(map[int64][]string, len(hashes))
+	for _, h := range hashes {
+		names[ids[h]] = []string{added[h].Name}
+	}
+	return t.link(ctx, image, names)
 }
 
-func (t *Tx) link(ctx context.Context, image int64, hashes []string, ids map[string]int64) error {
-	if _, err := t.exec(ctx, `DELETE FROM image_packages WHERE image = $1`, image); err != nil {
-		return err
+// link gives an image packages more, whose names are given by their rows' numbers.
+func (t *Tx) link(ctx context.Context, image int64, packages map[int64][]string) error {
+	if len(packages) == 0 {
+		return nil
 	}
 	account, err := t.owner(ctx, image)
 	if err != nil {
 		return err
 	}
-	insert, err := t.q.PrepareContext(ctx, `INSERT INTO image_packages (image, package, account) VALUES ($1, $2, $3)`)
-	if err != nil {
-		return err
+	rows := make([][]any, 0, len(packages))
+	for _, id := range slices.Sorted(maps.Keys(packages)) {
+		rows = append(rows, []any{image, id, account})
 	}
-	defer insert.Close()
-	for _, h := range hashes {
-		if _, err := insert.ExecContext(ctx, image, ids[h], account); err != nil {
-			return fmt.Errorf("link packages: %w", err)
+	if err := t.insertMany(ctx, Table{Name: "image_packages", Columns: []string{"image", "package", "account"}}, "", rows, nil); err != nil {
+		return fmt.Errorf("link packages: %w", err)
+	}
+	if err := t.name(ctx, packageNames, account, packages); err != nil {
+		return fmt.Errorf("name packages: %w", err)
+	}
+	return nil
+}
+
+func (t *Tx) unlink(ctx context.Context, image int64, packages []int64) error {
+	for part := range slices.Chunk(packages, chunk) {
+		if _, err := t.exec(ctx, `DELETE FROM image_packages WHERE image = $1 AND package IN (`+numbers(part)+`)`, image); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -107,38 +134,34 @@ func (t *Tx) known(ctx context.Context, table string, hashes []string) (map[stri
 	return ids, nil
 }
 
-// insertMissing adds the rows whose hash has no number yet.
-func (t *Tx) insertMissing(ctx context.Context, table, insert string, hashes []string, ids map[string]int64, values func(hash string) []any) error {
-	missing := 0
+// insertMissing adds the rows whose hash has no number yet. A table's first columns
+// are id and hash.
+func (t *Tx) insertMissing(ctx context.Context, table Table, hashes []string, ids map[string]int64, values func(hash string) []any) error {
+	var missing []string
 	for _, h := range hashes {
 		if _, ok := ids[h]; !ok {
-			missing++
+			missing = append(missing, h)
 		}
 	}
-	if missing == 0 {
+	if len(missing) == 0 {
 		return nil
 	}
-	next, err := t.take(ctx, table, missing)
+	slices.Sort(missing) // two that add the same wait for each other in one order
+	numbers, err := t.take(ctx, table.Name, len(missing))
 	if err != nil {
 		return err
 	}
-	stmt, err := t.q.PrepareContext(ctx, insert)
-	if err != nil {
-		return err
+	rows := make([][]any, len(missing))
+	for n, h := range missing {
+		rows[n] = append([]any{numbers[n], h}, values(h)...)
 	}
-	defer stmt.Close()
-	for _, h := range hashes {
-		if _, ok := ids[h]; ok {
-			continue
-		}
+	return t.insertMany(ctx, table, ` ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING hash, id`, rows, func(row scanner) error {
+		var h string
 		var id int64
-		if err := stmt.QueryRowContext(ctx, append([]any{next, h}, values(h)...)...).Scan(&id); err != nil {
-			return err
-		}
+		err := row.Scan(&h, &id)
 		ids[h] = id
-		next++
-	}
-	return nil
+		return err
+	})
 }
 
 // PackageTypes are the types of an image's packages, sorted.
@@ -154,17 +177,44 @@ func (t *Tx) PackageTypes(ctx context.Context, image int64) ([]string, error) {
 	return types, err
 }
 
-// DropUnused removes packages and vulnerabilities that no image has.
-func (t *Tx) DropUnused(ctx context.Context) (int64, error) {
-	n, err := t.exec(ctx, `DELETE FROM vulnerabilities
-		WHERE NOT EXISTS (SELECT 1 FROM matches m WHERE m.vulnerability = vulnerabilities.id)`)
-	if err != nil {
-		return n, err
+// unusedAtOnce is how many rows one transaction of DropUnused looks at: others may
+// write in between.
+const unusedAtOnce = 5000
+
+// DropUnused removes packages and vulnerabilities that no image has, and the texts of
+// policies that neither an account nor a verdict has. It tells how many they were.
+func (s *Store) DropUnused(ctx context.Context) (int64, error) {
+	var dropped int64
+	for _, sweep := range []struct{ table, unused string }{
+		{"vulnerabilities", `NOT EXISTS (SELECT 1 FROM matches m WHERE m.vulnerability = vulnerabilities.id)`},
+		{"packages", `NOT EXISTS (SELECT 1 FROM image_packages l WHERE l.package = packages.id)
+			AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.package = packages.id)`},
+	} {
+		var last int64
+		err := s.View().one(ctx, `SELECT coalesce(max(id), 0) FROM `+sweep.table, nil, []any{&last})
+		if err != nil {
+			return dropped, err
+		}
+		for after := int64(0); after < last; after += unusedAtOnce {
+			err := s.InTx(ctx, func(tx *Tx) error {
+				n, err := tx.exec(ctx, `DELETE FROM `+sweep.table+` WHERE id > $1 AND id <= $2 AND `+sweep.unused, after, after+unusedAtOnce)
+				dropped += n
+				return err
+			})
+			if err != nil {
+				return dropped, err
+			}
+		}
 	}
-	m, err := t.exec(ctx, `DELETE FROM packages
-		WHERE NOT EXISTS (SELECT 1 FROM image_packages l WHERE l.package = packages.id)
-		AND NOT EXISTS (SELECT 1 FROM matches m WHERE m.package = packages.id)`)
-	return n + m, err
+	return dropped, s.InTx(ctx, func(tx *Tx) error {
+		if err := tx.alone(ctx, "texts", "policies"); err != nil {
+			return err
+		}
+		n, err := tx.exec(ctx, `DELETE FROM policy_texts WHERE digest NOT IN (SELECT digest FROM policies)
+			AND digest NOT IN (SELECT policy_digest FROM evaluations)`)
+		dropped += n
+		return err
+	})
 }
 
 // PackageIDs are the row numbers of an image's packages, by Package.Hash.

@@ -59,7 +59,7 @@ const registryColumns = `account, registry, name, type, username, secret, verify
 // Registry is one registry; ErrNone where the account has none of that name.
 func (t *Tx) Registry(ctx context.Context, account, registry string) (Registry, error) {
 	return scanRegistry(func(into ...any) error {
-		return t.one(ctx, `SELECT `+registryColumns+` FROM registries WHERE account = $1 AND registry = $2`, []any{account, registry}, into)
+		return t.one(ctx, t.kept(`SELECT `+registryColumns+` FROM registries WHERE account = $1 AND registry = $2`), []any{account, registry}, into)
 	})
 }
 
@@ -75,11 +75,11 @@ func (t *Tx) Registries(ctx context.Context, account string) ([]Registry, error)
 	return all, err
 }
 
-// HasRegistries tells whether any account has stored a login.
-func (t *Tx) HasRegistries(ctx context.Context) (bool, error) {
-	var n int
-	err := t.one(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM registries LIMIT 1) some`, nil, []any{&n})
-	return n > 0, err
+// SomeRegistry is a login that any account has stored; ErrNone where there is none.
+func (t *Tx) SomeRegistry(ctx context.Context) (Registry, error) {
+	return scanRegistry(func(into ...any) error {
+		return t.one(ctx, `SELECT `+registryColumns+` FROM registries LIMIT 1`, nil, into)
+	})
 }
 
 func scanRegistry(scan func(...any) error) (Registry, error) {

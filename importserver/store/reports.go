@@ -8,7 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,18 +30,24 @@ type detail struct {
 	Detected time.Time         `json:"detected,omitzero"`
 }
 
-// SetReport replaces an image's matches. packages are the row numbers of its
-// packages by Package.Hash.
-func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[string]int64) error {
-	if err := t.setDetected(ctx, image, r); err != nil {
+// match is a row of an image's matches.
+type match struct {
+	vulnerability int64
+	pkg           sql.NullInt64
+	detail        string
+}
+
+// SetReport replaces an image's matches. Those that stay as they were cost next to
+// nothing: a new database changes few.
+func (t *Tx) SetReport(ctx context.Context, image int64, r Report) error {
+	before, err := t.detected(ctx, image, r)
+	if err != nil {
 		return fmt.Errorf("read the report from before: %w", err)
-	}
-	if err := t.clearReport(ctx, image); err != nil {
-		return fmt.Errorf("replace report: %w", err)
 	}
 	head := r.Matches
 	head.Vulnerabilities = nil
-	_, err := t.exec(ctx, `INSERT INTO reports (image, evidence, db_digest, head, created_at) VALUES ($1, $2, $3, $4, $5)`,
+	_, err = t.exec(ctx, `INSERT INTO reports (image, evidence, db_digest, head, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (image) DO UPDATE SET evidence = excluded.evidence, db_digest = excluded.db_digest, head = excluded.head, created_at = excluded.created_at`,
 		image, r.Evidence, r.Matches.Database.Digest, asJSON(head), micros(r.CreatedAt))
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
@@ -59,38 +65,51 @@ func (t *Tx) SetReport(ctx context.Context, image int64, r Report, packages map[
 	if err != nil {
 		return fmt.Errorf("write vulnerabilities: %w", err)
 	}
-	return t.insertMatches(ctx, image, r.Matches.Vulnerabilities, hashes, ids, packages)
+	now, err := t.matches(ctx, r.Matches.Vulnerabilities, hashes, ids)
+	if err != nil {
+		return fmt.Errorf("look up packages: %w", err)
+	}
+	return t.setMatches(ctx, image, before, now, r.Matches.Vulnerabilities)
 }
 
-// setDetected says of each match since when it is known: from the report before, or
-// from this one on.
-func (t *Tx) setDetected(ctx context.Context, image int64, r Report) error {
-	before, err := t.Report(ctx, image)
+// detected says of each match since when it is known: from the report before, or
+// from this one on. It gives the matches from before, by their places.
+func (t *Tx) detected(ctx context.Context, image int64, r Report) ([]match, error) {
+	var created int64
+	err := t.one(ctx, `SELECT created_at FROM reports WHERE image = $1`, []any{image}, []any{&created})
 	if err != nil && !errors.Is(err, ErrNone) {
-		return err
+		return nil, err
 	}
 	since := map[string]time.Time{}
-	key := func(v report.Vulnerability) string {
-		return strings.Join([]string{v.ID, v.Namespace, v.Package.Type, v.Package.Name, v.Package.Version}, "\x00")
+	key := func(id, namespace string, p report.Package) string {
+		return strings.Join([]string{id, namespace, p.Type, p.Name, p.Version}, "\x00")
 	}
-	for _, v := range before.Matches.Vulnerabilities {
-		since[key(v)] = v.Detected
-	}
+	var before []match
+	err = t.each(ctx, `SELECT v.name, v.namespace, m.vulnerability, m.package, m.detail FROM matches m JOIN vulnerabilities v ON v.id = m.vulnerability
+		WHERE m.image = $1 ORDER BY m.place`, []any{image}, func(rows *sql.Rows) error {
+		var name, namespace string
+		var m match
+		if err := rows.Scan(&name, &namespace, &m.vulnerability, &m.pkg, &m.detail); err != nil {
+			return err
+		}
+		before = append(before, m)
+		var d detail
+		if err := json.Unmarshal([]byte(m.detail), &d); err != nil {
+			return fmt.Errorf("read match: %w", err)
+		}
+		if d.Detected.IsZero() {
+			d.Detected = fromMicros(created)
+		}
+		since[key(name, namespace, d.Package)] = d.Detected
+		return nil
+	})
 	for n := range r.Matches.Vulnerabilities {
 		v := &r.Matches.Vulnerabilities[n]
-		if v.Detected = since[key(*v)]; v.Detected.IsZero() {
+		if v.Detected = since[key(v.ID, v.Namespace, v.Package)]; v.Detected.IsZero() {
 			v.Detected = r.CreatedAt
 		}
 	}
-	return nil
-}
-
-func (t *Tx) clearReport(ctx context.Context, image int64) error {
-	if _, err := t.exec(ctx, `DELETE FROM matches WHERE image = $1`, image); err != nil {
-		return err
-	}
-	_, err := t.exec(ctx, `DELETE FROM reports WHERE image = $1`, image)
-	return err
+	return before, err
 }
 
 // vulnerabilities makes sure that there is a row for each body, and gives the
@@ -109,53 +128,87 @@ func (t *Tx) vulnerabilities(ctx context.Context, all []report.Vulnerability, bo
 	if err != nil {
 		return nil, nil, err
 	}
-	known := maps.Clone(ids)
-	err = t.insertMissing(ctx, "vulnerabilities", `INSERT INTO vulnerabilities (id, hash, name, namespace, severity, fix_state, body)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash RETURNING id`, distinct, ids,
+	err = t.insertMissing(ctx, Table{Name: "vulnerabilities", Columns: []string{"id", "hash", "name", "namespace", "severity", "fix_state", "body"}}, distinct, ids,
 		func(h string) []any {
 			v := all[place[h]]
 			return []any{v.ID, v.Namespace, v.Severity, v.FixState, bodies[place[h]]}
 		})
-	if err != nil {
-		return nil, nil, err
-	}
-	for h, id := range ids {
-		if _, ok := known[h]; ok {
-			continue
-		}
-		if err := t.nameVulnerability(ctx, id, all[place[h]]); err != nil {
-			return nil, nil, err
-		}
-	}
-	return hashes, ids, nil
+	return hashes, ids, err
 }
 
-func (t *Tx) insertMatches(ctx context.Context, image int64, all []report.Vulnerability, hashes []string, ids, packages map[string]int64) error {
+// matches are the rows of what was found.
+func (t *Tx) matches(ctx context.Context, all []report.Vulnerability, hashes []string, ids map[string]int64) ([]match, error) {
+	own := make([]string, len(all))
+	for i, v := range all {
+		own[i] = Package{Type: v.Package.Type, Name: v.Package.Name, Version: v.Package.Version, PURL: v.Package.PURL}.Hash()
+	}
+	packages, err := t.known(ctx, "packages", slices.Compact(slices.Sorted(slices.Values(own))))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]match, len(all))
+	for i, v := range all {
+		id, ok := packages[own[i]]
+		rows[i] = match{ids[hashes[i]], sql.NullInt64{Int64: id, Valid: ok}, asJSON(detail{v.Package, v.Evidence, v.Detected})}
+	}
+	return rows, nil
+}
+
+// setMatches writes the matches that are others than before at their places. What they
+// are of is in all, at the same places.
+func (t *Tx) setMatches(ctx context.Context, image int64, before, now []match, all []report.Vulnerability) error {
+	if len(before) > len(now) {
+		if _, err := t.exec(ctx, `DELETE FROM matches WHERE image = $1 AND place >= $2`, image, len(now)); err != nil {
+			return err
+		}
+	}
 	account, err := t.owner(ctx, image)
 	if err != nil {
 		return err
 	}
-	insert, err := t.q.PrepareContext(ctx, `INSERT INTO matches (image, place, vulnerability, package, detail, account) VALUES ($1, $2, $3, $4, $5, $6)`)
-	if err != nil {
-		return err
+	var rows [][]any
+	names := map[int64][]string{}
+	for place, m := range now {
+		if place >= len(before) || before[place] != m {
+			names[m.vulnerability] = namesOf(all[place])
+			rows = append(rows, []any{image, place, m.vulnerability, m.pkg, m.detail, account})
+		}
 	}
-	defer insert.Close()
-	for i, v := range all {
-		p := v.Package
-		var pkg any
-		if id, ok := packages[Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL}.Hash()]; ok {
-			pkg = id
-		}
-		if _, err := insert.ExecContext(ctx, image, i, ids[hashes[i]], pkg, asJSON(detail{p, v.Evidence, v.Detected}), account); err != nil {
-			return fmt.Errorf("write match %d: %w", i, err)
-		}
+	err = t.insertMany(ctx, Table{Name: "matches", Columns: []string{"image", "place", "vulnerability", "package", "detail", "account"}},
+		` ON CONFLICT (image, place) DO UPDATE SET vulnerability = excluded.vulnerability, package = excluded.package, detail = excluded.detail, account = excluded.account`,
+		rows, nil)
+	if err != nil {
+		return fmt.Errorf("write matches: %w", err)
+	}
+	if err := t.name(ctx, vulnerabilityNames, account, names); err != nil {
+		return fmt.Errorf("name vulnerabilities: %w", err)
 	}
 	return nil
 }
 
+// ReportedOn is the evidence that an image's report rests on; ErrNone where there is none yet.
+func (t *Tx) ReportedOn(ctx context.Context, image int64) (string, error) {
+	var evidence string
+	err := t.one(ctx, `SELECT evidence FROM reports WHERE image = $1`, []any{image}, []any{&evidence})
+	return evidence, err
+}
+
+// CountMatches is how many matches an image's report has.
+func (t *Tx) CountMatches(ctx context.Context, image int64) (n int, err error) {
+	err = t.one(ctx, `SELECT count(*) FROM matches WHERE image = $1`, []any{image}, []any{&n})
+	return n, err
+}
+
 // Report is an image's matches as SetReport took them; ErrNone where there are none yet.
 func (t *Tx) Report(ctx context.Context, image int64) (Report, error) {
+	all := []report.Vulnerability{}
+	r, err := t.EachMatch(ctx, image, func(v report.Vulnerability) { all = append(all, v) })
+	r.Matches.Vulnerabilities = all
+	return r, err
+}
+
+// EachMatch visits what Report gives one by one; the report that it gives has none of them.
+func (t *Tx) EachMatch(ctx context.Context, image int64, visit func(report.Vulnerability)) (Report, error) {
 	var r Report
 	var head string
 	var created int64
@@ -167,8 +220,7 @@ func (t *Tx) Report(ctx context.Context, image int64) (Report, error) {
 	if err := json.Unmarshal([]byte(head), &r.Matches); err != nil {
 		return r, fmt.Errorf("read report: %w", err)
 	}
-	r.Matches.Vulnerabilities = []report.Vulnerability{}
-	err = t.each(ctx, `SELECT v.body, m.detail FROM matches m JOIN vulnerabilities v ON v.id = m.vulnerability
+	return r, t.each(ctx, `SELECT v.body, m.detail FROM matches m JOIN vulnerabilities v ON v.id = m.vulnerability
 		WHERE m.image = $1 ORDER BY m.place`, []any{image}, func(rows *sql.Rows) error {
 		var body, own string
 		if err := rows.Scan(&body, &own); err != nil {
@@ -183,8 +235,7 @@ func (t *Tx) Report(ctx context.Context, image int64) (Report, error) {
 		if v.Detected.IsZero() {
 			v.Detected = r.CreatedAt
 		}
-		r.Matches.Vulnerabilities = append(r.Matches.Vulnerabilities, v)
+		visit(v)
 		return nil
 	})
-	return r, err
 }

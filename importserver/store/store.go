@@ -10,13 +10,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
+	"math/rand/v2"
+	"sync/atomic"
 	"time"
-
-	"github.com/pressly/goose/v3"
-
-	"github.com/tidepole/tidepole/formats/fault"
-	"github.com/tidepole/tidepole/importserver/store/migrations"
 )
 
 // ErrNone says that there is no such row.
@@ -25,54 +21,49 @@ var ErrNone = errors.New("no such row")
 // Store is a database of rows. It is safe for concurrent use.
 type Store struct {
 	db      *sql.DB
-	dialect goose.Dialect
-	writers chan struct{}    // as many as may write at once; nil where the database arranges it
-	full    func(error) bool // tells whether an error means that the disk is full
-	render  Renderer         // what lists show of an image; nil where there are none
+	dialect dialect
+	render  Renderer // what lists show of an image; nil where there are none
+
+	observer Observer                     // told of every operation; may be nil
+	watcher  atomic.Pointer[func(string)] // told of every statement; may be nil
+
+	announced chan struct{} // holds one where new work was announced
+	turn      atomic.Int64  // when the transaction that writes now got its turn, in Unix nanoseconds
 }
 
 // Open connects to the database that a URL names and brings its tables up to
-// date. See drivers for the schemes.
+// date. See drivers for the schemes. What is wrong with the database is a fault;
+// none tells the URL's password.
 func Open(ctx context.Context, url string) (*Store, error) {
 	s, err := connect(ctx, url)
 	if err != nil {
 		return nil, err
 	}
+	s.announced = make(chan struct{}, 1)
 	if err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrate the store: %w", err), s.Close())
+		return nil, errors.Join(s.dialect.explain(fmt.Errorf("migrate the store: %w", err)), s.Close())
 	}
 	return s, nil
 }
 
-func (s *Store) migrate(ctx context.Context) error {
-	p, err := s.migrations(migrations.FS)
-	if err != nil {
-		return err
-	}
-	_, err = p.Up(ctx)
-	return err
-}
-
-func (s *Store) migrations(from fs.FS) (*goose.Provider, error) {
-	return goose.NewProvider(s.dialect, s.db, from, goose.WithDisableGlobalRegistry(true))
-}
-
-// Version is the number of the newest migration that the database has.
-func (s *Store) Version(ctx context.Context) (int64, error) {
-	p, err := s.migrations(migrations.FS)
-	if err != nil {
-		return 0, err
-	}
-	return p.GetDBVersion(ctx)
-}
-
 // Close ends all connections.
-func (s *Store) Close() error { return s.db.Close() }
+func (s *Store) Close() error {
+	if s.dialect.bell != nil {
+		s.dialect.bell.close()
+	}
+	return s.db.Close()
+}
+
+// Shared tells whether other processes may use the store at the same time.
+func (s *Store) Shared() bool { return s.dialect.writers == nil }
 
 // Tx reads and writes rows: within one transaction where InTx made it.
 type Tx struct {
 	q       querier
+	dialect *dialect
+	inside  bool           // a transaction
 	changed map[int64]bool // images to render anew
+	anew    bool           // with all of their tags
 }
 
 type querier interface {
@@ -83,70 +74,128 @@ type querier interface {
 }
 
 // View reads rows as they are, each statement for itself. It never waits for writers.
-func (s *Store) View() *Tx { return &Tx{q: s.db} }
+func (s *Store) View() *Tx { return &Tx{q: reads{watched{s.db, s}, s}, dialect: &s.dialect} }
 
-// InTx runs do in one transaction, which is undone when do fails or panics. A
-// full disk is fault.Unavailable.
+// patience is how long a transaction is tried again that others got in the way of,
+// or that lost its connection.
+const patience = 10 * time.Second
+
+// InTx runs do in one transaction, which is undone when do fails or panics. A row
+// that do asks for by its key stays as it is until the transaction ends. Where
+// several processes write at once, another may get in between: then all is undone
+// and do runs again, so that what do does beside the transaction must bear that.
+// A database that cannot be reached, or whose disk is full, is fault.Unavailable.
 func (s *Store) InTx(ctx context.Context, do func(*Tx) error) error {
-	err := s.inTx(ctx, do)
-	if err != nil && s.full(err) {
-		return fault.New(fault.Unavailable, "write to the store: %w", err).WithHint("free space in the server's data directory")
-	}
-	return err
-}
-
-func (s *Store) inTx(ctx context.Context, do func(*Tx) error) error {
-	if s.writers != nil {
+	begun := time.Now()
+	for attempt := 1; ; attempt++ {
+		ended, err := s.inTx(ctx, do)
+		if err == nil {
+			return nil
+		}
+		if ended || !s.dialect.again(err, attempt) || time.Since(begun) > patience {
+			return s.dialect.explain(err)
+		}
+		wait := time.Millisecond << min(attempt, 8)
 		select {
-		case s.writers <- struct{}{}:
-			defer func() { <-s.writers }()
+		case <-time.After(wait/2 + rand.N(wait)):
 		case <-ctx.Done():
-			return fmt.Errorf("wait for the store: %w", ctx.Err())
+			return s.dialect.explain(err)
 		}
 	}
+}
+
+// Busy says that a transaction did not get its turn in time: another one of this
+// process writes.
+type Busy struct {
+	For time.Duration // how long that one has been at it
+	err error
+}
+
+func (b *Busy) Error() string {
+	return fmt.Sprintf("wait for the store, where another transaction began %s ago: %v", b.For.Round(time.Millisecond), b.err)
+}
+
+// Unwrap is why it was not waited any longer.
+func (b *Busy) Unwrap() error { return b.err }
+
+// inTx runs do once. ended tells that the transaction may have been carried out
+// although there is an error: nobody knows.
+func (s *Store) inTx(ctx context.Context, do func(*Tx) error) (ended bool, err error) {
+	asked := time.Now()
+	if s.dialect.writers != nil {
+		select {
+		case s.dialect.writers <- struct{}{}:
+			s.turn.Store(time.Now().UnixNano())
+			defer func() { <-s.dialect.writers }()
+			s.observe(OpWait, asked, nil)
+		case <-ctx.Done():
+			return false, &Busy{For: time.Since(time.Unix(0, s.turn.Load())), err: ctx.Err()}
+		}
+	}
+	begun := time.Now()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("begin transaction: %w", err)
+		s.observe(OpTransaction, begun, err)
+		return false, fmt.Errorf("begin transaction: %w", err)
 	}
 	defer tx.Rollback() // after Commit it does nothing
-	t := &Tx{q: tx, changed: map[int64]bool{}}
+	t := &Tx{q: watched{tx, s}, dialect: &s.dialect, inside: true, changed: map[int64]bool{}}
 	if err := do(t); err != nil {
-		return err
+		return false, err
 	}
 	if s.render != nil {
 		if err := t.renderChanged(ctx, s.render); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit transaction: %w", err)
+	err = tx.Commit()
+	s.observe(OpTransaction, begun, err)
+	if err != nil {
+		return !s.dialect.undone(err), fmt.Errorf("commit transaction: %w", err)
 	}
-	return nil
+	return false, nil
 }
 
 // exec runs a statement and tells how many rows it touched.
 func (t *Tx) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	r, err := t.q.ExecContext(ctx, query, args...)
+	r, err := t.q.ExecContext(ctx, query, t.dialect.args(args)...)
 	if err != nil {
-		return 0, err
+		return 0, t.dialect.explain(err)
 	}
 	return r.RowsAffected()
 }
 
 // one scans the single row of a query; ErrNone where there is none.
 func (t *Tx) one(ctx context.Context, query string, args, into []any) error {
-	err := t.q.QueryRowContext(ctx, query, args...).Scan(into...)
+	return t.row(ctx, query, args...).Scan(into...)
+}
+
+// row is the single row of a query.
+func (t *Tx) row(ctx context.Context, query string, args ...any) scanner {
+	return row{t.q.QueryRowContext(ctx, query, t.dialect.args(args)...), t.dialect}
+}
+
+type scanner interface{ Scan(...any) error }
+
+type row struct {
+	row     *sql.Row
+	dialect *dialect
+}
+
+// Scan is ErrNone where there is no row.
+func (r row) Scan(into ...any) error {
+	err := r.row.Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNone
 	}
-	return err
+	return r.dialect.explain(err)
 }
 
 // each calls scan for every row of a query.
 func (t *Tx) each(ctx context.Context, query string, args []any, scan func(*sql.Rows) error) error {
-	rows, err := t.q.QueryContext(ctx, query, args...)
+	rows, err := t.q.QueryContext(ctx, query, t.dialect.args(args)...)
 	if err != nil {
-		return err
+		return t.dialect.explain(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -154,17 +203,45 @@ func (t *Tx) each(ctx context.Context, query string, args []any, scan func(*sql.
 			return err
 		}
 	}
-	return rows.Err()
+	return t.dialect.explain(rows.Err())
 }
 
-// take reserves n numbers for new rows and gives the first.
-func (t *Tx) take(ctx context.Context, name string, n int) (int64, error) {
-	var last int64
-	err := t.one(ctx, `UPDATE ids SET taken = taken + $2 WHERE name = $1 RETURNING taken`, []any{name, n}, []any{&last})
-	if err != nil {
-		return 0, fmt.Errorf("number new %s: %w", name, err)
+// prepared is a statement that is carried out many times.
+type prepared struct {
+	*sql.Stmt
+	dialect *dialect
+}
+
+func (t *Tx) prepare(ctx context.Context, query string) (prepared, error) {
+	stmt, err := t.q.PrepareContext(ctx, query)
+	return prepared{stmt, t.dialect}, t.dialect.explain(err)
+}
+
+func (p prepared) exec(ctx context.Context, args ...any) error {
+	_, err := p.ExecContext(ctx, p.dialect.args(args)...)
+	return p.dialect.explain(err)
+}
+
+func (p prepared) row(ctx context.Context, args ...any) scanner {
+	return row{p.QueryRowContext(ctx, p.dialect.args(args)...), p.dialect}
+}
+
+// kept ends a query for a row by its key: inside a transaction, nobody else
+// changes or deletes that row before the transaction ends.
+func (t *Tx) kept(query string) string {
+	if t.inside {
+		query += t.dialect.rowLock
 	}
-	return last - int64(n) + 1, nil
+	return query
+}
+
+// alone keeps other transactions that do what is named waiting until this one
+// ends: for what rests on how many rows there are, or on there being none.
+func (t *Tx) alone(ctx context.Context, what, whose string) error {
+	if !t.inside || t.dialect.alone == nil {
+		return nil
+	}
+	return t.dialect.alone(ctx, t, what+" of "+whose)
 }
 
 // micros is a time as rows have it; the zero time is 0.

@@ -39,7 +39,7 @@ func TestOpenAgain(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for url, says := range map[string]string{
-		"oracle:x":                  "have sqlite",
+		"oracle:x":                  "none of postgres, postgresql, sqlite",
 		"sqlite:/no/such/folder/db": "/no/such/folder/db",
 	} {
 		if s, err := store.Open(t.Context(), url); err == nil || !strings.Contains(err.Error(), says) {

@@ -19,7 +19,7 @@ type TagCheck struct {
 // TagCheck is what was last found of an account's tag; ErrNone where nothing was.
 func (t *Tx) TagCheck(ctx context.Context, account, tag string) (TagCheck, error) {
 	c := TagCheck{Account: account, Tag: tag}
-	err := t.one(ctx, `SELECT image, policy, action, vulnerabilities, found FROM tag_checks WHERE account = $1 AND tag = $2`,
+	err := t.one(ctx, t.kept(`SELECT image, policy, action, vulnerabilities, found FROM tag_checks WHERE account = $1 AND tag = $2`),
 		[]any{account, tag}, []any{&c.Image, &c.Policy, &c.Action, &c.Vulnerabilities, &c.Found})
 	return c, err
 }

@@ -13,6 +13,7 @@ type Transition struct {
 	From, To string
 	Host     string
 	Service  string // api, worker, queue
+	Worker   string // who had the image; "" where nobody did
 	Version  string
 	Attempt  int
 	Reason   string
@@ -32,13 +33,13 @@ func (t *Tx) Move(ctx context.Context, m Transition) (bool, error) {
 // Record adds a transition to an image's history.
 func (t *Tx) Record(ctx context.Context, m Transition) error {
 	t.changes(m.Image)
-	id, err := t.take(ctx, "log", 1)
+	ids, err := t.take(ctx, "log", 1)
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(ctx, `INSERT INTO transitions (id, image, at, from_status, to_status, host, service, version, attempt, reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		id, m.Image, micros(m.At), m.From, m.To, m.Host, m.Service, m.Version, m.Attempt, m.Reason)
+	_, err = t.exec(ctx, `INSERT INTO transitions (id, image, at, from_status, to_status, host, service, version, attempt, reason, worker)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		ids[0], m.Image, micros(m.At), m.From, m.To, m.Host, m.Service, m.Version, m.Attempt, m.Reason, m.Worker)
 	return err
 }
 
@@ -52,20 +53,22 @@ func (t *Tx) MarkAnalyzed(ctx context.Context, image int64, at time.Time, f Fact
 // SetReason writes what an image waits for, or what went wrong while its status
 // stayed as it is.
 func (t *Tx) SetReason(ctx context.Context, image int64, reason string) error {
-	t.changes(image)
-	_, err := t.exec(ctx, `UPDATE images SET reason = $2 WHERE id = $1`, image, reason)
+	n, err := t.exec(ctx, `UPDATE images SET reason = $2 WHERE id = $1 AND reason <> $2`, image, reason)
+	if n > 0 {
+		t.changes(image)
+	}
 	return err
 }
 
 // Transitions are an image's newest steps, at most limit, oldest first.
 func (t *Tx) Transitions(ctx context.Context, image int64, limit int) ([]Transition, error) {
 	var all []Transition
-	err := t.each(ctx, `SELECT at, from_status, to_status, host, service, version, attempt, reason FROM (
+	err := t.each(ctx, `SELECT at, from_status, to_status, host, service, version, attempt, reason, worker FROM (
 			SELECT * FROM transitions WHERE image = $1 ORDER BY id DESC LIMIT $2) newest
 		ORDER BY id`, []any{image, limit}, func(rows *sql.Rows) error {
 		m := Transition{Image: image}
 		var at int64
-		err := rows.Scan(&at, &m.From, &m.To, &m.Host, &m.Service, &m.Version, &m.Attempt, &m.Reason)
+		err := rows.Scan(&at, &m.From, &m.To, &m.Host, &m.Service, &m.Version, &m.Attempt, &m.Reason, &m.Worker)
 		m.At = fromMicros(at)
 		all = append(all, m)
 		return err

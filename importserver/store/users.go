@@ -33,12 +33,6 @@ func (t *Tx) SetPassword(ctx context.Context, name, hash string, at time.Time) e
 	return touched(n, err, "set the password of %s", name)
 }
 
-// VoidTokens makes void what a user was handed out so far.
-func (t *Tx) VoidTokens(ctx context.Context, name string) error {
-	_, err := t.exec(ctx, `UPDATE users SET epoch = epoch + 1 WHERE name = $1`, name)
-	return err
-}
-
 // DeleteUser deletes a user with his keys, tokens and roles.
 func (t *Tx) DeleteUser(ctx context.Context, name string) error {
 	n, err := t.exec(ctx, `DELETE FROM users WHERE name = $1`, name)
@@ -50,7 +44,7 @@ const userColumns = `name, account, password, password_at, epoch, created_at, up
 // User is the user of a name; ErrNone where there is none.
 func (t *Tx) User(ctx context.Context, name string) (User, error) {
 	return scanUser(func(into ...any) error {
-		return t.one(ctx, `SELECT `+userColumns+` FROM users WHERE name = $1`, []any{name}, into)
+		return t.one(ctx, t.kept(`SELECT `+userColumns+` FROM users WHERE name = $1`), []any{name}, into)
 	})
 }
 
@@ -67,6 +61,16 @@ func (t *Tx) Users(ctx context.Context, account string) ([]User, error) {
 		return err
 	})
 	return all, err
+}
+
+// CountUsers is how many users an account has. In a transaction, others wait who want to
+// know.
+func (t *Tx) CountUsers(ctx context.Context, account string) (n int, err error) {
+	if err := t.alone(ctx, "users", account); err != nil {
+		return 0, err
+	}
+	err = t.one(ctx, `SELECT count(*) FROM users WHERE account = $1`, []any{account}, []any{&n})
+	return n, err
 }
 
 func scanUser(scan func(...any) error) (User, error) {
@@ -166,7 +170,7 @@ const keyColumns = `id, username, name, description, digest, revoked, expires_at
 // KeyByID is the key of an id; ErrNone where there is none.
 func (t *Tx) KeyByID(ctx context.Context, id string) (Key, error) {
 	return scanKey(func(into ...any) error {
-		return t.one(ctx, `SELECT `+keyColumns+` FROM api_keys WHERE id = $1`, []any{id}, into)
+		return t.one(ctx, t.kept(`SELECT `+keyColumns+` FROM api_keys WHERE id = $1`), []any{id}, into)
 	})
 }
 
@@ -219,6 +223,14 @@ func (t *Tx) Token(ctx context.Context, digest string) (Token, error) {
 func (t *Tx) DeleteToken(ctx context.Context, user, digest string) (bool, error) {
 	n, err := t.exec(ctx, `DELETE FROM tokens WHERE digest = $1 AND username = $2`, digest, user)
 	return n > 0, err
+}
+
+// KeepTokens keeps so many tokens of a kind of a user's beside a new one: those that
+// live longest.
+func (t *Tx) KeepTokens(ctx context.Context, user, kind, newest string, most int) error {
+	_, err := t.exec(ctx, `DELETE FROM tokens WHERE username = $1 AND kind = $2 AND digest <> $3 AND digest NOT IN (
+			SELECT digest FROM tokens WHERE username = $1 AND kind = $2 AND digest <> $3 ORDER BY expires_at DESC LIMIT $4)`, user, kind, newest, most)
+	return err
 }
 
 // DropTokens deletes the tokens that have expired.

@@ -20,6 +20,8 @@ type call struct {
 	r         *http.Request
 	path      []string // values of the path's parameters, in order
 	query     url.Values
+	before    any   // what words.before asked for
+	body      *Body // nil where it is not translated
 }
 
 // queryNames are the query's parameters whose names changed.
@@ -48,20 +50,37 @@ func (h *handler) serve(o *operation, w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(o.path, byID) && !c.resolve() {
 		return
 	}
-	kept := newRecorder(w)
-	kept.pass = o.words.pass
-	h.next.ServeHTTP(kept, c.request(o.next, c.path, c.query))
-	kept.WriteHeader(http.StatusOK) // where nothing was written
+	if o.words.before != nil {
+		var ok bool
+		if c.before, ok = o.words.before(c); !ok {
+			return
+		}
+	}
+	kept := h.newRecorder(w, r)
+	defer kept.leave()
+	kept.pass = o.words.passing()
+	if !kept.serve(h.next, c.request(o.next, c.path, c.query)) {
+		return
+	}
 	switch {
 	case kept.out != nil:
-		if end, ok := kept.out.(io.Closer); ok {
-			end.Close()
+		if end, ok := kept.out.(io.Closer); ok && end.Close() != nil {
+			panic(http.ErrAbortHandler) // the answer is on its way
 		}
 	case kept.code >= 300:
+		kept.said = c.said
 		kept.refuse()
 	default:
 		c.answer(kept)
 	}
+}
+
+// said is an error's text with the client's names of what is in its body.
+func (c *call) said(message string) string {
+	if c.body == nil || c.body.older == nil {
+		return message
+	}
+	return c.body.older.Replace(message)
 }
 
 // resolve puts the digest of the newest image of an id in the place of the id, and
@@ -72,7 +91,7 @@ func (c *call) resolve() bool {
 			Digest string `json:"image_digest"`
 		} `json:"items"`
 	}
-	if !c.get("list_images", nil, url.Values{"image_id": {c.path[0]}}, &list) {
+	if !c.get("list_images", nil, url.Values{"image_id": {c.path[0]}, "limit": {"1"}}, &list) {
 		return false
 	}
 	if len(list.Items) == 0 {
@@ -92,9 +111,11 @@ func (c *call) get(id string, path []string, query url.Values, into any) bool {
 	}
 	r := c.request(o.Operation(id), path, query)
 	r.Method, r.Body, r.ContentLength = http.MethodGet, http.NoBody, 0
-	kept := newRecorder(c.w)
-	c.next.ServeHTTP(kept, r)
-	kept.WriteHeader(http.StatusOK)
+	kept := c.newRecorder(c.w, r)
+	kept.place = nil // what it is for may have it
+	if !kept.serve(c.next, r) {
+		return false
+	}
 	if kept.code != http.StatusOK {
 		kept.refuse()
 		return false
@@ -114,36 +135,40 @@ func (c *call) request(o *openapi.Operation, path []string, query url.Values) *h
 	u.Path, _ = url.PathUnescape(u.RawPath)
 	r.URL, r.RequestURI = &u, u.RequestURI()
 	if change := c.operation.words.body; change != nil && o == c.operation.next {
-		r.Body, r.ContentLength = &translated{from: r.Body, limit: o.Limit, change: change}, -1
+		c.body = &Body{From: r.Body, Length: r.ContentLength, limit: o.Limit, change: change}
+		r.Body, r.ContentLength = c.body, -1
 	}
 	return r
 }
 
-// translated is a body in version 2's words. It is read once version 2 asks for
-// it: not before it has let the client in.
-type translated struct {
-	from   io.ReadCloser
+// Body is a body in version 2's words. It is read once version 2 asks for it: not
+// before it has let the client in.
+type Body struct {
+	From   io.ReadCloser // the client's, for which version 2 waits as for its own
+	Length int64         // of From; -1 where it is not known
+
 	limit  int64
 	change func(map[string]any) error // its errors are faults
+	older  *strings.Replacer          // makes the client's names of version 2's, once they are known
 	r      io.Reader
 }
 
-func (t *translated) Read(b []byte) (int, error) {
+func (t *Body) Read(b []byte) (int, error) {
 	if t.r == nil {
-		data, err := io.ReadAll(io.LimitReader(t.from, t.limit+1))
+		data, err := io.ReadAll(io.LimitReader(t.From, t.limit+1))
 		if err != nil {
 			return 0, err
 		}
 		if data, err = t.translate(data); err != nil {
 			return 0, err
 		}
-		t.r = io.MultiReader(bytes.NewReader(data), t.from)
+		t.r = io.MultiReader(bytes.NewReader(data), t.From)
 	}
 	return t.r.Read(b)
 }
 
 // translate leaves what is no object in JSON for version 2 to refuse.
-func (t *translated) translate(data []byte) ([]byte, error) {
+func (t *Body) translate(data []byte) ([]byte, error) {
 	if int64(len(data)) > t.limit {
 		return data, nil
 	}
@@ -155,13 +180,17 @@ func (t *translated) translate(data []byte) ([]byte, error) {
 	if !ok {
 		return data, nil
 	}
+	_, sourced := m["source"]
 	if err := t.change(m); err != nil {
 		return nil, err
+	}
+	if _, made := m["source"]; made {
+		t.older = sourceNames(sourced)
 	}
 	return json.Marshal(m)
 }
 
-func (t *translated) Close() error { return t.from.Close() }
+func (t *Body) Close() error { return t.From.Close() }
 
 // answer says a success of version 2 in version 1's words.
 func (c *call) answer(kept *recorder) {
@@ -193,5 +222,16 @@ func (c *call) answer(kept *recorder) {
 		c.w.WriteHeader(code)
 		return
 	}
-	write(c.w, code, v)
+	data := marshalled(v)
+	kept.body = bytes.Buffer{}
+	kept.leave() // who reads slowly holds up nobody
+	if size := int64(len(data)); size > longAnswer {
+		if !c.handler.unsent.TryAcquire(size) {
+			c.w.Header().Set("Retry-After", "5")
+			refuse(c.w, http.StatusServiceUnavailable, "many long answers wait for their clients; ask again, or ask version 2", nil)
+			return
+		}
+		defer c.handler.unsent.Release(size)
+	}
+	send(c.w, "application/json", code, data)
 }

@@ -42,7 +42,7 @@ func (c *call) image(digest, tag string) (id, account string, ok bool) {
 	}
 	for _, d := range each(image, "image_detail") {
 		if id == "" || text(d, "full_tag") == tag {
-			id = text(d, "image_id")
+			id = idOf(image, d)
 		}
 	}
 	return id, text(image, "account_name"), true

@@ -26,6 +26,7 @@ func tagOfBody(c *call) {
 		Tag string `json:"tag"`
 	}
 	data, err := io.ReadAll(io.LimitReader(c.r.Body, maxGetBody))
+	_ = http.NewResponseController(c.w).SetReadDeadline(time.Time{}) // the answer may take longer
 	if err == nil && json.Unmarshal(data, &body) == nil && body.Tag != "" {
 		c.query.Set("full_tag", body.Tag)
 	}
@@ -75,6 +76,18 @@ func imageRequest(m map[string]any) error {
 	return nil
 }
 
+// sourceNames makes the names of what the client sent of those of a request's source:
+// sourced tells whether it sent one itself.
+func sourceNames(sourced bool) *strings.Replacer {
+	if sourced {
+		return strings.NewReplacer("pull_string", "pullstring")
+	}
+	return strings.NewReplacer(
+		"/source/tag/pull_string", "/tag", "/source/digest/pull_string", "/digest", "/source/digest/tag", "/tag",
+		"/source/digest/creation_timestamp_override", "/created_at", "/source/tag/dockerfile", "/dockerfile", "/source/digest/dockerfile", "/dockerfile",
+	)
+}
+
 // untagged is a reference without its tag.
 func untagged(tag string) string {
 	if colon := strings.LastIndexByte(tag, ':'); colon > strings.LastIndexByte(tag, '/') {
@@ -91,21 +104,19 @@ func move(m map[string]any, from, to string) {
 	}
 }
 
-// imagesFound names what a query found in both ways that clients know: the
-// description's and the original's.
-func imagesFound(_ *call, v any) (any, bool) {
-	for _, found := range each(v, "images") {
-		image, _ := found["image"].(map[string]any)
-		for _, tag := range each(image, "tag_history") {
-			also(tag, "full_tag", "pullstring", "fulltag")
-			also(tag, "repo", "repository")
-			also(tag, "tag_detected_at", "detected_at")
-		}
-		also(image, "image_digest", "digest", "imageDigest")
-		also(image, "image_id", "id", "imageId")
+// found names what a query found in both ways that clients know: the description's
+// and the original's.
+var found = &long{key: "images", each: func(found map[string]any) {
+	image, _ := found["image"].(map[string]any)
+	for _, tag := range each(image, "tag_history") {
+		also(tag, "full_tag", "pullstring", "fulltag")
+		also(tag, "repo", "repository")
+		also(tag, "tag_detected_at", "detected_at")
 	}
-	return v, true
-}
+	bareID(image)
+	also(image, "image_digest", "digest", "imageDigest")
+	also(image, "image_id", "id", "imageId")
+}}
 
 // also gives a value other names, too.
 func also(m map[string]any, key string, others ...string) {
@@ -133,8 +144,38 @@ func eventTypes(c *call, v any) (any, bool) {
 // images are a list whose times have no parts of seconds.
 func images(c *call, v any) (any, bool) {
 	v, _ = list(c, v)
-	whole(v)
+	all, _ := v.([]any)
+	for _, image := range all {
+		if m, ok := image.(map[string]any); ok {
+			oneImage(m)
+		}
+	}
 	return v, true
+}
+
+func oneImage(image map[string]any) {
+	whole(image)
+	for _, d := range each(image, "image_detail") {
+		d["image_id"] = idOf(image, d)
+	}
+}
+
+// idOf is an image's id in its record: hexadecimal digits alone, but of an image that was
+// imported, whose client said it with its algorithm.
+func idOf(image, detail map[string]any) string {
+	id := text(detail, "image_id")
+	if text(image, "evidence_origin") == "client" {
+		return id
+	}
+	return strings.TrimPrefix(id, "sha256:")
+}
+
+// bareID makes the id of an image in a list hexadecimal digits alone: lists do not say
+// where an image came from.
+func bareID(of map[string]any) {
+	if id, ok := of["image_id"].(string); ok {
+		of["image_id"] = strings.TrimPrefix(id, "sha256:")
+	}
 }
 
 // whole takes the parts of seconds from times.

@@ -2,15 +2,33 @@ package v1
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"maps"
 	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
-// maxAnswer is the most that is kept of an answer that is to be translated.
-const maxAnswer = 256 << 20
+const (
+	// maxAnswer is the most that is kept of an answer that is to be translated.
+	maxAnswer = 64 << 20
+	// longAnswer is what each may have at any time; a longer one takes some ten times
+	// its length while it is translated, and is the only one that does.
+	longAnswer = 1 << 20
+	// maxUnsent is what translated answers longer than that may take together while their
+	// clients read them.
+	maxUnsent = 256 << 20
+	// answerTime is how long a client may take for an answer that was translated.
+	answerTime = time.Minute
+)
+
+// longWait is how long a long answer waits for its turn.
+var longWait = 30 * time.Second
 
 // recorder keeps what version 2 answers, or passes it on as it comes.
 type recorder struct {
@@ -20,10 +38,48 @@ type recorder struct {
 	body   bytes.Buffer
 	pass   func(http.ResponseWriter) io.Writer // where successes go that are passed on; nil: they are kept
 	out    io.Writer
+	over   bool // it is longer than maxAnswer
+
+	said  func(string) string // a refusal's text in version 1's words; nil: as it is
+	asked context.Context
+	place *semaphore.Weighted // of the long answer that is translated; nil: it has one
+	has   bool                // it has the place
+	busy  bool                // it had none in time
 }
 
-func newRecorder(to http.ResponseWriter) *recorder {
-	return &recorder{to: to, header: http.Header{}}
+func (h *handler) newRecorder(to http.ResponseWriter, r *http.Request) *recorder {
+	return &recorder{to: to, header: http.Header{}, asked: r.Context(), place: h.long}
+}
+
+// leave gives back the place of a long answer.
+func (r *recorder) leave() {
+	if r.has {
+		r.place.Release(1)
+		r.has = false
+	}
+}
+
+// serve has version 2 answer. Where the answer was too long to be kept, it says so
+// instead, and gives false.
+func (r *recorder) serve(next http.Handler, request *http.Request) (ok bool) {
+	defer func() {
+		broken := recover()
+		if t, passed := r.out.(*translation); passed && broken != nil {
+			t.Abandon()
+		}
+		switch {
+		case broken == http.ErrAbortHandler && r.busy && r.asked.Err() == nil:
+			r.to.Header().Set("Retry-After", "5")
+			refuse(r.to, http.StatusServiceUnavailable, "other long answers are being translated to version 1 of the API; ask again, or ask version 2", nil)
+		case broken == http.ErrAbortHandler && r.over:
+			refuse(r.to, http.StatusInternalServerError, "the answer is too long for version 1 of the API; ask version 2", nil)
+		case broken != nil:
+			panic(broken)
+		}
+	}()
+	next.ServeHTTP(r, request)
+	r.WriteHeader(http.StatusOK) // where nothing was written
+	return true
 }
 
 func (r *recorder) Header() http.Header { return r.header }
@@ -33,7 +89,7 @@ func (r *recorder) WriteHeader(code int) {
 		return
 	}
 	r.code = code
-	if r.pass != nil && code < 300 {
+	if r.pass != nil && code == http.StatusOK {
 		r.headers()
 		r.out = r.pass(r.to)
 		r.to.WriteHeader(code)
@@ -48,7 +104,17 @@ func (r *recorder) Write(b []byte) (int, error) {
 		return r.out.Write(b)
 	}
 	if r.body.Len()+len(b) > maxAnswer {
+		r.over = true
 		return 0, errTooMuch
+	}
+	if r.body.Len()+len(b) > longAnswer && r.place != nil && !r.has {
+		wait, cancel := context.WithTimeout(r.asked, longWait)
+		defer cancel()
+		if err := r.place.Acquire(wait, 1); err != nil {
+			r.busy = true
+			return 0, err
+		}
+		r.has = true
 	}
 	return r.body.Write(b)
 }
@@ -72,7 +138,22 @@ func (r *recorder) refuse() {
 		r.to.Write(r.body.Bytes())
 		return
 	}
+	if r.said != nil {
+		e.Message = r.said(e.Message)
+	}
+	if e.Detail["invalid"] != nil {
+		problem(r.to, r.code, e.Message)
+		return
+	}
 	refuse(r.to, r.code, e.Message, e.Detail)
+}
+
+// problem answers what is not as the description has it, for which version 1 has
+// another kind of error.
+func problem(w http.ResponseWriter, code int, detail string) {
+	writeAs(w, "application/problem+json", code, map[string]any{
+		"type": "about:blank", "title": http.StatusText(code), "detail": detail, "status": code,
+	})
 }
 
 // refuse answers with version 1's error, which always says which error codes there
@@ -88,12 +169,24 @@ func refuse(w http.ResponseWriter, code int, message string, detail map[string]a
 }
 
 // write answers with a value in JSON.
-func write(w http.ResponseWriter, code int, v any) {
+func write(w http.ResponseWriter, code int, v any) { writeAs(w, "application/json", code, v) }
+
+func writeAs(w http.ResponseWriter, mediaType string, code int, v any) {
+	send(w, mediaType, code, marshalled(v))
+}
+
+func marshalled(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil { // what was read from JSON can be written
 		panic(err)
 	}
-	w.Header().Set("Content-Type", "application/json")
+	return data
+}
+
+func send(w http.ResponseWriter, mediaType string, code int, data []byte) {
+	w.Header().Set("Content-Type", mediaType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(data)+1))
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTime)) // translating took some of the time there was
 	w.WriteHeader(code)
 	w.Write(append(data, '\n'))
 }

@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"strings"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/tidepole/tidepole/importserver/openapi"
 )
 
@@ -31,7 +33,9 @@ type handler struct {
 	next    http.Handler
 	swagger []byte
 	mux     *http.ServeMux
-	byID    *http.ServeMux // http.ServeMux takes no /images/by_id/{id} beside /images/{digest}/check
+	long    *semaphore.Weighted
+	unsent  *semaphore.Weighted // bytes of long answers
+	byID    *http.ServeMux      // http.ServeMux takes no /images/by_id/{id} beside /images/{digest}/check
 }
 
 // Handler serves version 1 by asking next for version 2, and has next serve all
@@ -45,7 +49,7 @@ func Handler(next http.Handler) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handler{next: next, swagger: swagger, mux: http.NewServeMux(), byID: http.NewServeMux()}
+	h := &handler{next: next, swagger: swagger, mux: http.NewServeMux(), byID: http.NewServeMux(), long: semaphore.NewWeighted(1), unsent: semaphore.NewWeighted(maxUnsent)}
 	for _, o := range all {
 		mux := h.mux
 		if strings.HasPrefix(o.path, byID) {
@@ -141,7 +145,7 @@ func (h *handler) lost(mux *http.ServeMux, w http.ResponseWriter, r *http.Reques
 			return
 		}
 	}
-	kept := newRecorder(w)
+	kept := h.newRecorder(w, r)
 	h.next.ServeHTTP(kept, r) // it says so
 	kept.refuse()
 }

@@ -11,11 +11,24 @@ import (
 // serves it.
 type words struct {
 	ask    func(*call)                                // changes what is asked
+	before func(*call) (any, bool)                    // asks for what the answer needs; false: it has answered itself
 	body   func(map[string]any) error                 // changes the request's JSON body
 	answer func(*call, any) (any, bool)               // changes the answer; false: it has answered itself
 	names  map[string]string                          // keys of the answer: version 2's to version 1's
 	empty  bool                                       // an empty answer (204) stays one
 	pass   func(to http.ResponseWriter) (w io.Writer) // the answer is passed on as it comes
+	long   *long                                      // the answer is translated as it comes
+}
+
+// passing is where a success goes that is not kept; nil where it is.
+func (w words) passing() func(http.ResponseWriter) io.Writer {
+	switch {
+	case w.long != nil:
+		return w.long.translate(w.names)
+	case w.pass == nil && w.answer == nil && w.names == nil:
+		return asItComes
+	}
+	return w.pass
 }
 
 // Keys whose names changed, by what they stand in.
@@ -41,28 +54,28 @@ var table = map[string]words{
 	"ping": {answer: func(*call, any) (any, bool) { return "v1", true }},
 
 	"add_image":            {body: imageRequest, answer: images, names: imageNames},
-	"list_images":          {ask: tagOfBody, answer: images, names: imageNames},
+	"list_images":          {ask: tagOfBody, long: &long{key: "items", bare: true, each: oneImage}, names: imageNames},
 	"get_image":            {answer: images, names: imageNames},
 	"get_image_by_imageId": {answer: images, names: imageNames},
 	"delete_images_async":  {answer: list, names: deletionNames},
 	"delete_image":         {names: deletionNames},
 
 	"delete_image_by_imageId": {names: deletionNames},
-	"list_imagetags":          {answer: list, names: imageNames},
+	"list_imagetags":          {long: &long{key: "items", bare: true, each: bareID}, names: imageNames},
 
 	"get_image_policy_check":            {answer: check},
 	"get_image_policy_check_by_imageId": {answer: check},
 
-	"get_image_vulnerabilities_by_type":         {answer: vulnerabilities, names: digestNames},
-	"get_image_vulnerabilities_by_type_imageId": {answer: vulnerabilities, names: digestNames},
+	"get_image_vulnerabilities_by_type":         {long: vulnerabilities, names: digestNames},
+	"get_image_vulnerabilities_by_type_imageId": {long: vulnerabilities, names: digestNames},
 
-	"get_image_content_by_type":                     {answer: packages, names: digestNames},
-	"get_image_content_by_type_imageId":             {answer: packages, names: digestNames},
-	"get_image_content_by_type_javapackage":         {answer: packages, names: digestNames},
-	"get_image_content_by_type_imageId_javapackage": {answer: packages, names: digestNames},
+	"get_image_content_by_type":                     {long: packages, names: digestNames},
+	"get_image_content_by_type_imageId":             {long: packages, names: digestNames},
+	"get_image_content_by_type_javapackage":         {long: packages, names: digestNames},
+	"get_image_content_by_type_imageId_javapackage": {long: packages, names: digestNames},
 	"get_image_content_by_type_malware":             {names: digestNames},
-	"get_image_content_by_type_files":               {pass: files},
-	"get_image_content_by_type_imageId_files":       {pass: files},
+	"get_image_content_by_type_files":               {long: files, names: digestNames},
+	"get_image_content_by_type_imageId_files":       {long: files, names: digestNames},
 
 	"get_image_metadata_by_type": {names: digestNames},
 	"list_retrieved_files":       {pass: asItComes},
@@ -73,7 +86,7 @@ var table = map[string]words{
 	"add_policy":    {answer: policy, names: policyNames},
 	"update_policy": {body: policyRequest, answer: policies, names: policyNames},
 
-	"list_subscriptions":  {answer: list, names: ownerNames},
+	"list_subscriptions":  {long: &long{key: "items", bare: true}, names: ownerNames},
 	"add_subscription":    {answer: list, names: ownerNames},
 	"get_subscription":    {answer: list, names: ownerNames},
 	"update_subscription": {answer: list, names: ownerNames},
@@ -88,8 +101,8 @@ var table = map[string]words{
 	"get_event":        {names: eventNames},
 	"list_event_types": {answer: eventTypes},
 
-	"query_images_by_package":       {answer: imagesFound},
-	"query_images_by_vulnerability": {answer: imagesFound},
+	"query_images_by_package":       {long: found},
+	"query_images_by_vulnerability": {long: found},
 
 	"get_service_detail":            {names: serviceNames},
 	"list_services":                 {answer: list, names: serviceNames},
@@ -104,8 +117,8 @@ var table = map[string]words{
 	"list_users":             {answer: list},
 	"list_user_credentials":  {answer: list},
 	"get_credentials":        {answer: list},
-	"create_user_credential": {answer: userOf("get_account_user")},
-	"add_credential":         {answer: userOf("get_user")},
+	"create_user_credential": {before: userOf("get_account_user"), answer: userThen},
+	"add_credential":         {before: userOf("get_user"), answer: userThen},
 	"delete_account":         {empty: true},
 	"delete_user":            {empty: true},
 	"delete_user_credential": {empty: true},
@@ -148,13 +161,23 @@ func list(_ *call, v any) (any, bool) {
 	return []any{v}, true
 }
 
-// userOf answers with the user instead of what was added to him.
-func userOf(operation string) func(*call, any) (any, bool) {
-	return func(c *call, _ any) (any, bool) {
-		var user any
+// userOf is the user that something is added to. He is asked for before: with another
+// password than the request's, it may be.
+func userOf(operation string) func(*call) (any, bool) {
+	return func(c *call) (any, bool) {
+		var user map[string]any
 		ok := c.get(operation, c.path, nil, &user)
 		return user, ok
 	}
+}
+
+// userThen answers with the user instead of what was added to him.
+func userThen(c *call, added any) (any, bool) {
+	user, _ := c.before.(map[string]any)
+	if at := text(added, "created_at"); at != "" {
+		user["last_updated"] = at
+	}
+	return user, true
 }
 
 // text is a property that is a string, or "".

@@ -13,12 +13,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/stage"
 	"github.com/tidepole/tidepole/importserver/queue"
 )
 
-// Pool works off a queue, several items at once. All fields but Deaf and
-// Observe are required.
+// Pool works off a queue, several items at once. All fields but Deaf, Tracer and
+// the observers are required.
 type Pool struct {
 	Queue     *queue.Queue
 	Name      string // of this process's workers, for the images' history
@@ -30,8 +33,19 @@ type Pool struct {
 	Limit     time.Duration // the longest that one item may take
 	Deaf      time.Duration // how long work that was cancelled may go on: 5 s
 	Log       *slog.Logger
-	// Observe is told the end of every attempt.
-	Observe func(stage string, took time.Duration, err error)
+	// Ready tells whether work may be claimed; nil where it always may. Who changes
+	// that announces it to the queue.
+	Ready func() bool
+	// Blameless tells whether an attempt failed because what the server itself needs is
+	// not there, so that it says nothing of the image; nil where that is never so. It
+	// is not asked about what another attempt cannot help.
+	Blameless func(context.Context, error) bool
+	Tracer    trace.Tracer
+	// Observe is told the end of every attempt: the stage that it began with, and
+	// one of Done, Failed, Lost and GivenBack. ObserveStage is told that of every
+	// stage that it went through.
+	Observe      func(stage, outcome string, took time.Duration)
+	ObserveStage func(stage string, took time.Duration)
 }
 
 // errDrained ends work that the grace period was too short for.
@@ -60,9 +74,9 @@ func (p *Pool) claimAll(ctx context.Context, attempt func(*queue.Lease), running
 		case <-ctx.Done():
 			return
 		}
-		l, err := p.Queue.Claim(ctx, p.Name)
+		l, err := p.claim(ctx)
 		if err != nil && ctx.Err() == nil {
-			p.Log.Error("claim work", "error", err)
+			p.Log.ErrorContext(ctx, "claim work", "error", err)
 		}
 		if l == nil {
 			<-places
@@ -82,42 +96,51 @@ func (p *Pool) claimAll(ctx context.Context, attempt func(*queue.Lease), running
 	}
 }
 
+// claim takes the next item, if any may be taken.
+func (p *Pool) claim(ctx context.Context) (*queue.Lease, error) {
+	if p.Ready != nil && !p.Ready() {
+		return nil, nil
+	}
+	return p.Queue.Claim(ctx, p.Name)
+}
+
 // attempt runs one item and settles it.
 func (p *Pool) attempt(ctx context.Context, l *queue.Lease) {
-	log := p.Log.With("image", l.Image.Digest, "account", l.Image.Account, "stage", l.Work.Stage, "attempt", l.Work.Attempts)
-	log.Info("work start")
-	stage, begun := l.Work.Stage, time.Now()
-	err := p.run(ctx, l)
-	took := time.Since(begun)
-	if p.Observe != nil {
-		p.Observe(stage, took, err)
-	}
-	if err == nil {
-		log.Info("work done", "took", took)
-		return
-	}
+	ctx, a := p.begin(ctx, l)
+	p.Log.InfoContext(ctx, "work start")
+	err := p.run(ctx, l, &a.stages)
+	a.end(ctx, err)
+	took := time.Since(a.begun)
 	// The settlement must not be cut short by what ended the work.
 	settle, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	switch {
-	case errors.Is(err, queue.ErrLost):
-		log.Warn("lease lost", "took", took)
+	switch Outcome(err) {
+	case Done:
+		p.Log.InfoContext(ctx, "work done", "took", took)
 		return
-	case errors.Is(err, errDrained):
-		log.Info("work given back", "took", took)
+	case Lost:
+		p.Log.WarnContext(ctx, "lease lost", "took", took)
+		return
+	case GivenBack:
+		p.Log.InfoContext(ctx, "work given back", "took", took)
 		err = l.Release(settle, errDrained.Error())
-	default:
-		log.Error("work failed", "error", err, "took", took)
-		err = l.Fail(settle, err)
+	case Failed:
+		blameless := p.Blameless != nil && !queue.Permanent(err) && p.Blameless(settle, err)
+		p.Log.ErrorContext(ctx, "work failed", "error", err, "took", took, "counts", !blameless)
+		if blameless {
+			err = l.PutOff(settle, err)
+		} else {
+			err = l.Fail(settle, err)
+		}
 	}
 	if err != nil && !errors.Is(err, queue.ErrLost) {
-		log.Error("settle work", "error", err) // the lease will expire
+		p.Log.ErrorContext(ctx, "settle work", "error", err) // the lease will expire
 	}
 }
 
 // run calls Do while the lease holds, within the time limit. Its error is the
 // reason why the work was cancelled where it was.
-func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
+func (p *Pool) run(ctx context.Context, l *queue.Lease, stages *stage.Watch) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	late := fault.New(fault.Unavailable, "it took longer than %s", p.Limit)
 	timer := time.AfterFunc(p.Limit, func() { stop(late) })
@@ -131,8 +154,8 @@ func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
 		p.beat(ctx, l, &doing, stop)
 	}()
 	done := make(chan error, 1)
-	go func() { done <- p.protected(ctx, l, func(what string) { doing.Store(what) }) }()
-	err := p.outcome(ctx, l, done)
+	go func() { done <- p.protected(ctx, l, func(what string) { doing.Store(what); stages.See(what) }) }()
+	err := p.outcome(ctx, done)
 	cause := context.Cause(ctx)
 	stop(nil)
 	beating.Wait()
@@ -144,7 +167,7 @@ func (p *Pool) run(ctx context.Context, l *queue.Lease) error {
 
 // outcome waits for work to end. Work that does not heed its cancellation is left
 // to itself: without the lease it can write nothing.
-func (p *Pool) outcome(ctx context.Context, l *queue.Lease, done <-chan error) error {
+func (p *Pool) outcome(ctx context.Context, done <-chan error) error {
 	select {
 	case err := <-done:
 		return err
@@ -156,7 +179,7 @@ func (p *Pool) outcome(ctx context.Context, l *queue.Lease, done <-chan error) e
 	case err := <-done:
 		return err
 	case <-deaf.C:
-		p.Log.Error("work does not heed its cancellation", "image", l.Image.Digest)
+		p.Log.ErrorContext(ctx, "work does not heed its cancellation")
 		return context.Cause(ctx)
 	}
 }
@@ -166,36 +189,49 @@ func (p *Pool) outcome(ctx context.Context, l *queue.Lease, done <-chan error) e
 func (p *Pool) protected(ctx context.Context, l *queue.Lease, progress func(string)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.Log.Error("work panicked", "image", l.Image.Digest, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			p.Log.ErrorContext(ctx, "work panicked", "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 			err = fmt.Errorf("internal error: %v", v)
 		}
 	}()
 	return p.Do(ctx, l, progress)
 }
 
+// tellEvery is how soon those who look see what is being done, where that is something
+// else by then than before.
+const tellEvery = time.Second
+
 // beat keeps the lease alive until ctx ends, and ends the work when the lease is
 // lost. A store that does not answer is tried again until the lease must be over.
 func (p *Pool) beat(ctx context.Context, l *queue.Lease, doing *atomic.Value, stop context.CancelCauseFunc) {
 	tick := time.NewTicker(p.Heartbeat)
 	defer tick.Stop()
-	last := time.Now()
+	turn := time.NewTicker(tellEvery)
+	defer turn.Stop()
+	last, stale, told := time.Now(), p.Queue.Rechecked(), ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-stale:
+		case <-turn.C:
+			if doing.Load().(string) == told {
+				continue
+			}
 		}
-		err := l.Beat(ctx, doing.Load().(string))
+		stale = p.Queue.Rechecked() // before it is looked, so that none is missed
+		now := doing.Load().(string)
+		err := l.Beat(ctx, now)
 		switch {
 		case err == nil:
-			last = time.Now()
+			last, told = time.Now(), now
 		case ctx.Err() != nil:
 			return
 		case errors.Is(err, queue.ErrLost), time.Since(last) > p.Queue.LeaseTime:
 			stop(queue.ErrLost)
 			return
 		default:
-			p.Log.Warn("keep the lease", "image", l.Image.Digest, "error", err)
+			p.Log.WarnContext(ctx, "keep the lease", "error", err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
 	"github.com/tidepole/tidepole/importserver/queue"
 	"github.com/tidepole/tidepole/importserver/store"
@@ -39,7 +40,7 @@ func newWork(t *testing.T, do func(context.Context, *queue.Lease, func(string)) 
 			return err
 		}
 		w.image, i.Status = i.ID, ""
-		return q.Submit(t.Context(), tx, i, queue.Assess, "")
+		return q.Submit(t.Context(), tx, i, queue.Assess, "", queue.Interactive)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -87,6 +88,27 @@ func TestDeafWorkIsLeftToItself(t *testing.T) {
 	}
 }
 
+// What is being done is seen long before the next heartbeat is due.
+func TestWhatIsDoneIsToldSoon(t *testing.T) {
+	seen := make(chan struct{})
+	var w *work
+	w = newWork(t, func(ctx context.Context, l *queue.Lease, progress func(string)) error {
+		progress("pull")
+		defer close(seen)
+		for range 1000 {
+			if k, err := w.store.View().Work(ctx, w.image); err != nil || k.Progress == "pull" {
+				return errors.Join(err, l.Finish(ctx, func(*store.Tx) error { return nil }))
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+		return fault.New(fault.Invalid, "it was not told")
+	})
+	w.Heartbeat = time.Hour
+	if i := w.run(t, seen); i.Status != wire.Analyzed {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+}
+
 func TestWorkHasALimit(t *testing.T) {
 	ended := make(chan struct{})
 	attempts := 0
@@ -109,13 +131,54 @@ func TestEveryAttemptIsObserved(t *testing.T) {
 	w := newWork(t, func(ctx context.Context, l *queue.Lease, _ func(string)) error {
 		return l.Finish(ctx, func(*store.Tx) error { return nil })
 	})
-	w.Observe = func(stage string, _ time.Duration, err error) {
-		if stage != queue.Assess || err != nil {
-			t.Errorf("observed %s, %v", stage, err)
+	w.Observe = func(stage, outcome string, _ time.Duration) {
+		if stage != queue.Assess || outcome != worker.Done {
+			t.Errorf("observed %s, %s", stage, outcome)
 		}
 		close(ended)
 	}
 	if i := w.run(t, ended); i.Status != wire.Analyzed {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+}
+
+// Who loses his lease to somebody in the same process hears of it at once.
+func TestLostLeaseIsNoticedAtOnce(t *testing.T) {
+	begun, cause := make(chan struct{}), make(chan error, 1)
+	w := newWork(t, func(ctx context.Context, _ *queue.Lease, _ func(string)) error {
+		close(begun)
+		<-ctx.Done()
+		cause <- context.Cause(ctx)
+		return ctx.Err()
+	})
+	w.Heartbeat = time.Hour
+	stop := make(chan struct{})
+	go func() {
+		<-begun
+		err := w.store.InTx(t.Context(), func(tx *store.Tx) error {
+			i, err := tx.ImageByID(t.Context(), w.image)
+			if err == nil {
+				_, err = w.Queue.Cancel(t.Context(), tx, i, "bob")
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		for { // the worker may not listen yet
+			w.Queue.Recheck()
+			select {
+			case err := <-cause:
+				if !errors.Is(err, queue.ErrLost) {
+					t.Errorf("it ended with %v", err)
+				}
+				close(stop)
+				return
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+	}()
+	if i := w.run(t, stop); i.Status != wire.AnalysisFailed || i.Reason != "cancelled by bob" {
 		t.Errorf("the image is %s: %s", i.Status, i.Reason)
 	}
 }

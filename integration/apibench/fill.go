@@ -117,11 +117,10 @@ func (m *maker) put(ctx context.Context, tx *store.Tx, n int) error {
 		from = to
 	}
 	packages := m.packagesOf(n)
-	ids, err := tx.SetPackages(ctx, i.ID, packages)
-	if err != nil {
+	if err := tx.SetPackages(ctx, i.ID, packages); err != nil {
 		return err
 	}
-	if err := tx.SetReport(ctx, i.ID, store.Report{Evidence: i.Evidence, Matches: matchesOf(packages), CreatedAt: at}, ids); err != nil {
+	if err := tx.SetReport(ctx, i.ID, store.Report{Evidence: i.Evidence, Matches: matchesOf(packages), CreatedAt: at}); err != nil {
 		return err
 	}
 	var layers []string

@@ -81,15 +81,15 @@ func numbers(text string) ([]int, error) {
 	return all, nil
 }
 
-// table prints medians by question and number of images, and how they grow from
-// the first number to the last.
+// table prints medians by question and number of images, how they grow from the
+// first number to the last, and the CPU time of an answer at the last.
 func table(sizes []int, results [][]result, goal time.Duration) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, "median of an answer, ms\t")
 	for _, n := range sizes {
 		fmt.Fprintf(w, "%d images\t", n)
 	}
-	fmt.Fprintf(w, "growth\tsize at %d\tgoal of %v\n", sizes[len(sizes)-1], goal)
+	fmt.Fprintf(w, "growth\tCPU\tsize at %d\tgoal of %v\n", sizes[len(sizes)-1], goal)
 	for row := range results[0] {
 		fmt.Fprintf(w, "%s\t", results[0][row].what)
 		for _, r := range results {
@@ -100,7 +100,7 @@ func table(sizes []int, results [][]result, goal time.Duration) error {
 		if last.median > goal {
 			verdict = "missed"
 		}
-		fmt.Fprintf(w, "×%.1f\t%.1f KiB\t%s\n", last.median.Seconds()/first.median.Seconds(), float64(last.bytes)/1024, verdict)
+		fmt.Fprintf(w, "×%.1f\t%.1f\t%.1f KiB\t%s\n", last.median.Seconds()/first.median.Seconds(), last.cpu.Seconds()*1000, float64(last.bytes)/1024, verdict)
 	}
 	return w.Flush()
 }

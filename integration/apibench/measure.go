@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/tidepole/tidepole/importserver"
@@ -45,10 +46,11 @@ func questions(images int) []question {
 	}
 }
 
-// result is how long an answer took, and how long it is.
+// result is how long an answer took, how much of both cores' time, and how long it is.
 type result struct {
 	what   string
 	median time.Duration
+	cpu    time.Duration // the median, too: of the server and of the client, which are one process
 	bytes  int64
 }
 
@@ -76,19 +78,31 @@ func measure(ctx context.Context, dir string, m maker) (all []result, err error)
 // ask asks one question again and again, after once that does not count.
 func ask(ctx context.Context, base string, q question) (result, error) {
 	r := result{what: q.what}
-	var took []time.Duration
+	var took, worked []time.Duration
 	for began := time.Now(); len(took) <= least || len(took) <= most && time.Since(began) < patience; {
-		once := time.Now()
+		once, before := time.Now(), cpuTime()
 		n, err := get(ctx, base+q.path)
 		if err != nil {
 			return r, fmt.Errorf("%s: %w", q.what, err)
 		}
-		took, r.bytes = append(took, time.Since(once)), n
+		took, worked, r.bytes = append(took, time.Since(once)), append(worked, cpuTime()-before), n
 	}
-	took = took[1:]
-	slices.Sort(took)
-	r.median = took[len(took)/2]
+	r.median, r.cpu = median(took[1:]), median(worked[1:])
 	return r, nil
+}
+
+func median(all []time.Duration) time.Duration {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// cpuTime is what this process has used of all cores.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err) // it has no other reasons than wrong arguments
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 // get reads an answer to its end, and gives its length.

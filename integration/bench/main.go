@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/tidepole/tidepole/integration/figures"
 )
 
 // choice is a flag's list of names; all of them, if it is empty.
@@ -145,6 +147,6 @@ func prepare(ctx context.Context, o options) (*bench, error) {
 	if b.caches, err = hasCache(ctx, b.program); err != nil {
 		return nil, errors.Join(errors.New("run make build first"), err)
 	}
-	b.results.Machine = machine()
+	b.results.Machine = figures.Machine()
 	return b, nil
 }

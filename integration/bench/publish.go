@@ -6,12 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-)
 
-// The marks in performance.md between which the tables are.
-const (
-	tablesBegin = "<!-- bench: begin -->"
-	tablesEnd   = "<!-- bench: end -->"
+	"github.com/tidepole/tidepole/integration/figures"
 )
 
 // publish prints the tables and, if docs is a folder, writes them and the plot
@@ -21,32 +17,13 @@ func publish(r Results, docs string) error {
 	if _, err := os.Stdout.WriteString(text); err != nil || docs == "" {
 		return err
 	}
-	name := filepath.Join(docs, "performance.md")
-	old, err := os.ReadFile(name)
-	if err != nil {
-		return err
-	}
-	filled, err := fill(string(old), text)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	if err := os.WriteFile(name, []byte(filled), 0o644); err != nil {
+	if err := figures.Write(docs, "bench", text); err != nil {
 		return err
 	}
 	if svg := plot(r); svg != "" {
 		return os.WriteFile(filepath.Join(docs, "performance.svg"), []byte(svg), 0o644)
 	}
 	return nil
-}
-
-// fill puts the tables between the marks of a page.
-func fill(page, tables string) (string, error) {
-	before, rest, ok := strings.Cut(page, tablesBegin)
-	_, after, there := strings.Cut(rest, tablesEnd)
-	if !ok || !there {
-		return "", fmt.Errorf("there is no %s … %s in it", tablesBegin, tablesEnd)
-	}
-	return before + tablesBegin + "\n" + tables + tablesEnd + after, nil
 }
 
 // tables are the results as Markdown.

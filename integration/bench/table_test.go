@@ -47,19 +47,6 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-func TestTablesGoBetweenTheMarks(t *testing.T) {
-	got, err := fill("before\n"+tablesBegin+"\nold\n"+tablesEnd+"\nafter\n", "new\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff("before\n"+tablesBegin+"\nnew\n"+tablesEnd+"\nafter\n", got); diff != "" {
-		t.Error(diff)
-	}
-	if _, err := fill("no marks", "new"); err == nil {
-		t.Error("a page without marks is taken")
-	}
-}
-
 func TestPlotIsAPicture(t *testing.T) {
 	r := Results{Images: []Facts{{Name: quarter, Inflated: 1 << 28}, {Name: reference, Inflated: 1 << 30}}}
 	for _, name := range []string{quarter, reference} {

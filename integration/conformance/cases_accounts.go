@@ -91,6 +91,7 @@ var accountsCases = []Case{
 		r.Call("create_user", Options{Path: in(account), Body: map[string]any{"username": user + "2", "password": "short"}, Expect: http.StatusBadRequest})
 		r.Call("create_user", Options{Path: in("none-" + account), Body: map[string]any{"username": user, "password": accountPassword}, Expect: http.StatusNotFound})
 		r.Call("add_credential", Options{User: user, Pass: accountPassword, Body: map[string]any{"type": "password", "value": "x"}, Expect: http.StatusBadRequest})
+		r.Call("create_user_credential", Options{Path: of(account, user), Body: map[string]any{"type": "password", "value": "short"}, Expect: http.StatusBadRequest})
 		r.Call("create_user_credential", Options{Path: of(account, "nobody"), Body: map[string]any{"type": "password", "value": accountPassword}, Expect: http.StatusNotFound})
 		r.Call("list_user_credentials", Options{Path: of(account, "nobody"), Expect: http.StatusNotFound})
 		r.Call("get_account_user", Options{Path: of(account, "nobody"), Expect: http.StatusNotFound})
@@ -165,6 +166,7 @@ var accountsCases = []Case{
 		revoke := by
 		revoke.Body = url.Values{"token": {next.Access}}.Encode()
 		r.Call("revoke_oauth_token", revoke)
+		r.Call("revoke_oauth_token", Options{Body: "%", Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, Expect: http.StatusBadRequest})
 		by.Expect = http.StatusUnauthorized
 		r.Call("get_user", by)
 	}},
@@ -193,5 +195,6 @@ var accountsCases = []Case{
 		r.Call("delete_role_user", gone)
 		gone.Expect = http.StatusNotFound
 		r.Call("delete_role_user", gone)
+		r.Call("delete_role_user", Options{Path: gone.Path, Expect: http.StatusBadRequest}) // of nobody
 	}},
 }

@@ -56,4 +56,13 @@ var contentsCases = []Case{
 		r.Call("get_image_content_by_type", Options{Path: map[string]string{"image_digest": digest, "content_type": "none"}, Expect: http.StatusNotFound})
 		r.Call("get_image_metadata_by_type", Options{Path: map[string]string{"image_digest": digest, "metadata_type": "none"}, Expect: http.StatusNotFound})
 	}},
+	{"list_secret_search_results", "what was looked for in an image's files is told", func(r *Run) {
+		digest, gone := r.Imported(Imported{Searched: true})
+		defer gone()
+		for op := range missing {
+			if a := r.Call(op, Options{Path: digestPath(digest)}); !strings.Contains(string(a.Body), `"/etc/x"`) {
+				r.Failf("%s: %.200q", op, a.Body)
+			}
+		}
+	}},
 }

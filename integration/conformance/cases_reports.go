@@ -124,6 +124,7 @@ var reportsCases = []Case{
 			r.Failf("the list is %+v", list)
 		}
 		r.Call("get_policy", Options{Path: policyPath(id)})
+		r.Call("get_policy", Options{Path: policyPath(id), Query: url.Values{"detail": {"perhaps"}}, Expect: http.StatusBadRequest})
 		r.Call("get_policy", Options{Path: policyPath("none-" + id), Expect: http.StatusNotFound})
 		r.Call("update_policy", Options{Path: policyPath(id), Body: map[string]any{"policy_id": id, "active": false, "policy": other}}).JSON(&p)
 		if p.Name != "another" {
@@ -162,5 +163,8 @@ var reportsCases = []Case{
 		r.Call("stateless_scan", Options{Query: url.Values{"tag": {tag}}, Body: map[string]any{}, Expect: http.StatusBadRequest})
 		r.Call("stateless_scan", Options{Query: url.Values{"tag": {tag}, "policy_id": {"none-" + name}}, Body: body, Expect: http.StatusNotFound})
 		r.Call("vulnerability_scan_sbom", Options{Body: "x", Expect: http.StatusBadRequest})
+		packed := http.Header{"Content-Encoding": {"of-no-kind"}}
+		r.Call("vulnerability_scan_sbom", Options{Body: document, Header: packed, Expect: http.StatusUnsupportedMediaType})
+		r.Call("stateless_scan", Options{Query: url.Values{"tag": {tag}}, Body: body, Header: packed, Expect: http.StatusUnsupportedMediaType})
 	}},
 }

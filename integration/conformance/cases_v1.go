@@ -33,6 +33,14 @@ func (r *Run) older(op string, o Options) *Answer {
 	r.seen[id][a.Code] = true
 	switch {
 	case o.NoCheck || a.Code == 0 || a.Code == http.StatusUnauthorized:
+	case a.Code == http.StatusBadRequest && a.Header.Get("Content-Type") == "application/problem+json":
+		var e struct {
+			Type, Title, Detail string
+			Status              int
+		}
+		if a.JSON(&e); e.Type == "" || e.Title == "" || e.Detail == "" || e.Status != a.Code {
+			r.Failf("%s: %.300s is no problem of version 1", op, a.Body)
+		}
 	case a.Code >= 400:
 		var e struct {
 			Message string

@@ -19,6 +19,7 @@ type Imported struct {
 	Layers      []string
 	Packages    []string // names of npm packages, all of version 1.0.0
 	Annotations map[string]string
+	Searched    bool // secrets, contents and files were looked for, and each found
 }
 
 // randomDigest is a digest that nothing has yet.
@@ -47,11 +48,19 @@ func (r *Run) Imported(t Imported) (digest string, gone func()) {
 	}
 	r.Call("create_operation", Options{}).JSON(&o)
 	contents := map[string]string{}
-	for _, part := range []struct{ op, name, text string }{
+	type part struct{ op, name, text string }
+	parts := []part{
 		{"import_image_packages", "packages", t.document()},
 		{"import_image_manifest", "manifest", `{"schemaVersion":2,"config":{"digest":"` + randomDigest() + `","size":1},"layers":` + t.each(`{"digest":"%s","size":1000,"mediaType":"application/vnd.oci.image.layer.v1.tar"}`) + `}`},
 		{"import_image_config", "image_config", `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":` + t.each(`"%s"`) + `}}`},
-	} {
+	}
+	if t.Searched {
+		place := `{"location":{"path":"/etc/x","layerID":"` + t.Layers[0] + `"},`
+		found := `[` + place + `"content_searches":[{"classification":"x","line_number":1,"line_offset":0,"seek_position":0,"length":1}]}]`
+		parts = append(parts, part{"import_secret_searches", "secret_searches", found}, part{"import_content_searches", "content_searches", found},
+			part{"import_file_contents", "file_contents", `[` + place + `"contents":"eA=="}]`})
+	}
+	for _, part := range parts {
 		r.Call(part.op, Options{
 			Path: map[string]string{"operation_id": o.ID}, Body: part.text, Header: http.Header{"Content-Type": {"application/json"}},
 		})

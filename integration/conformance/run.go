@@ -23,15 +23,17 @@ type Case struct {
 
 // Run is a case at work on a server.
 type Run struct {
-	Context  context.Context
-	base     string // without "/v2"
-	user     string
-	password string
-	document *openapi.Document
-	client   *http.Client
-	seen     map[string]map[int]bool // statuses by operationId
-	failures []string
-	skipped  string // why the case cannot be seen here
+	Context   context.Context
+	base      string // without "/v2"
+	user      string
+	password  string
+	database  string // an archive of a vulnerability database; "" where none is given
+	document  *openapi.Document
+	published *openapi.Document // nil where it is not at hand
+	client    *http.Client
+	seen      map[string]map[int]bool // statuses by operationId
+	failures  []string
+	skipped   string // why the case cannot be seen here
 }
 
 // Options are what a call sends.
@@ -90,6 +92,7 @@ func (r *Run) Call(op string, o Options) *Answer {
 		if err := d.Response(a.Code, a.Header, a.Body); err != nil {
 			r.Failf("%v", err)
 		}
+		r.compare(op, a)
 	}
 	return a
 }

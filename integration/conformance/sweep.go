@@ -83,3 +83,23 @@ func unseen(d *openapi.Document, seen map[string]map[int]bool) (list []string) {
 	}
 	return list
 }
+
+// Why some statuses cannot be brought about by a client that asks.
+const (
+	needsDatabase = "needs a vulnerability database: -vulndb FILE"
+	needsDownload = "has the server download a database, or needs one that does so at the moment"
+	notRefused    = "open to everybody; the published description lists it"
+	notSwitched   = "the one database cannot be switched off or deleted"
+)
+
+// excuses are the statuses that need not be seen, and why.
+var excuses = map[string]string{
+	"health_check 403": notRefused, "get_oauth_token 403": notRefused,
+	"get_system_feed 200": needsDatabase, "upload_system_feed 202": needsDatabase,
+	"get_vulnerability_database 200": needsDatabase, "import_vulnerability_database 200": needsDatabase,
+	"post_system_feeds 200": needsDownload, "post_system_feeds 409": needsDownload, "import_vulnerability_database 409": needsDownload,
+	"update_vulnerability_database 200": needsDownload, "update_vulnerability_database 409": needsDownload,
+	"upload_system_feed 415": "of a server that was built without a database", "import_vulnerability_database 415": "of a server that was built without a database",
+	"delete_feed 200": notSwitched, "toggle_feed_enabled 200": notSwitched,
+	"delete_service 200": "only a service that ended and is listed still can be deleted",
+}

@@ -251,11 +251,15 @@ func (database) Status(context.Context) report.Database {
 	return report.Database{Present: true, SchemaVersion: "v6", Digest: digestOf("database"), Records: 1}
 }
 
-func (d database) Import(ctx context.Context, _ io.Reader, _, _ string) (report.Database, error) {
-	return d.Status(ctx), nil
+func (d database) Import(ctx context.Context, _ io.Reader, _, _ string, accept func(report.Database) error) (report.Database, error) {
+	now := d.Status(ctx)
+	if accept != nil {
+		return now, accept(now)
+	}
+	return now, nil
 }
 
-func (d database) Update(ctx context.Context) (report.Database, bool, error) {
+func (d database) Update(ctx context.Context, _ io.Writer, _ bool, _ func(report.Database) error) (report.Database, bool, error) {
 	return d.Status(ctx), false, nil
 }
 

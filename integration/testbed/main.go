@@ -1,7 +1,7 @@
 // Command testbed starts the real things that tests run against (Docker Engine,
-// Podman, containerd, a registry that is open and one with TLS and a password)
-// on private sockets, ports and folders, runs a command with their addresses in
-// its environment, and takes all of it down again.
+// Podman, containerd, a registry that is open and one with TLS and a password, an
+// S3-compatible store, PostgreSQL) on private sockets, ports and folders, runs a
+// command with their addresses in its environment, and takes all of it down again.
 //
 //	go run ./integration/testbed -- go test ./...
 //
@@ -34,6 +34,8 @@ var parts = []part{
 	{"Podman", []string{"podman"}, startPodman},
 	{"containerd", []string{"containerd", "ctr"}, startContainerd},
 	{"registry", []string{"docker-registry"}, startRegistries},
+	{"S3-compatible store", []string{"versitygw"}, startObjectStore},
+	{"PostgreSQL", []string{"runuser"}, startPostgres},
 	{"Debian base image", []string{"debootstrap"}, makeBase},
 }
 

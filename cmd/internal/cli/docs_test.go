@@ -63,6 +63,36 @@ func TestEveryFlagHasAKey(t *testing.T) {
 	})
 }
 
+// Examples are of the command that shows them, or of what follows it, and with flags that
+// there are.
+func TestExamples(t *testing.T) {
+	root, _ := cli.Tree(&env.Env{})
+	shown := 0
+	each(root, func(c *cobra.Command) {
+		for _, line := range strings.Split(c.Example, "\n") {
+			_, line, found := strings.Cut(line, "tidepole ")
+			if !found {
+				continue
+			}
+			shown++
+			line, _, _ = strings.Cut(line, " #")
+			about, rest, err := root.Find(strings.Fields(line))
+			if err == nil {
+				err = about.ParseFlags(rest)
+			}
+			if err == nil {
+				err = about.ValidateArgs(about.Flags().Args())
+			}
+			if err != nil || about.HasSubCommands() && about != c {
+				t.Errorf("%s: the example %q: %v", c.CommandPath(), line, err)
+			}
+		}
+	})
+	if shown < 12 {
+		t.Errorf("only %d examples", shown)
+	}
+}
+
 // each visits a command and those below it, as the documentation lists them.
 func each(cmd *cobra.Command, visit func(*cobra.Command)) {
 	if cmd.Hidden {
@@ -89,6 +119,9 @@ func commands(root *cobra.Command) string {
 		fmt.Fprintf(&b, "```text\n%s\n", strings.TrimSpace(long))
 		if c.Runnable() && !c.HasSubCommands() {
 			fmt.Fprintf(&b, "\n  %s\n", c.UseLine())
+		}
+		if c.Example != "" {
+			fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 		}
 		if len(c.Aliases) > 0 {
 			fmt.Fprintf(&b, "\nAlso called: %s\n", strings.Join(c.Aliases, ", "))
@@ -204,6 +237,7 @@ var foreign = [][2]string{
 	{"`SSL_CERT_FILE`, `SSL_CERT_DIR`", "the system's trusted certificates"},
 	{"`HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY`", "proxies"},
 	{"`XDG_CONFIG_HOME`, `XDG_DATA_HOME`, `XDG_CACHE_HOME`, `XDG_STATE_HOME`, `HOME`", "where the configuration, the server's data, the cache, the local vulnerability database and unfinished uploads are"},
+	{"`OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_…`, `TRACEPARENT`", "where [traces](observability.md#traces) are sent, and which one a command belongs to"},
 	{"`TMPDIR`", "where temporary files go unless `--temp-dir` is given"},
 	{"`NO_COLOR`, `TERM`", "no colours; with `TERM=dumb` no live progress either"},
 }

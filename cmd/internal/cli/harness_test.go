@@ -21,6 +21,26 @@ import (
 
 const password = "only-for-tests"
 
+// TestMain is the process, too, that a server of these tests makes an analysis in.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "analysis-process" {
+		os.Exit(cli.Run(context.Background(), &env.Env{
+			Args: os.Args[1:], In: os.Stdin, Out: env.Stream{Writer: os.Stdout}, Err: env.Stream{Writer: os.Stderr},
+			Lookup: os.LookupEnv, Now: time.Now, Version: env.Version{Number: "1.2.3"},
+		}))
+	}
+	os.Exit(m.Run())
+}
+
+// program is this test, which runs itself once more for an analysis.
+func program() string {
+	name, err := os.Executable()
+	if err != nil {
+		panic(err)
+	}
+	return name
+}
+
 // shell runs commands in this process, each with streams of its own.
 type shell struct {
 	t    *testing.T
@@ -78,9 +98,18 @@ func (s *shell) env(out, errs *syncBuffer, args ...string) *env.Env {
 	return &env.Env{
 		Args: args, In: strings.NewReader(s.in), Out: env.Stream{Writer: out}, Err: env.Stream{Writer: errs},
 		Lookup:  func(name string) (string, bool) { v, ok := s.vars[name]; return v, ok },
+		Environ: s.environ,
 		Now:     s.now,
-		Version: env.Version{Number: "1.2.3"},
+		Version: env.Version{Number: "1.2.3"}, Program: program(),
 	}
+}
+
+// environ are all variables, as NAME=VALUE.
+func (s *shell) environ() (all []string) {
+	for name, value := range s.vars {
+		all = append(all, name+"="+value)
+	}
+	return all
 }
 
 // ok runs a command that must succeed, and gives its result.

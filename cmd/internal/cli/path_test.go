@@ -156,10 +156,27 @@ func TestImageFromAddToDelete(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
+	t.Run("metadata", func(t *testing.T) {
+		if got := s.ok("image", "metadata", digest, "-t", "docker_history"); !strings.HasSuffix(got, "]\n") {
+			t.Errorf("the history: %q", got)
+		}
+		if got := s.ok("image", "metadata", digest, "-t", "manifest"); strings.HasSuffix(got, "\n") {
+			t.Errorf("the manifest is not as it is stored: %q", got)
+		}
+	})
 	t.Run("deleted", func(t *testing.T) {
 		s.fails(1, []string{"--all"}, "image", "delete")
-		if got := s.ok("image", "del", digest, "--force", "-o", "id"); got != digest+"\n" {
-			t.Errorf("deleted %q", got)
+		if r := s.run("image", "delete", "example.com/app:1"); r.code != 1 || !strings.Contains(r.err, "hint: --force") { // it is subscribed to since it was added
+			t.Errorf("deleted without force: %+v", r)
+		}
+		for _, name := range []string{"sha256:" + strings.ToUpper(digest[7:]), "example.com/app@sha256:" + strings.ToUpper(digest[7:])} {
+			if got := s.ok("image", "get", name, "-o", "id"); got != digest+"\n" {
+				t.Errorf("%s: %s", name, got)
+			}
+		}
+		r := s.run("image", "del", "example.com/other:1", digest, "example.com/another:1", "--force", "-o", "id")
+		if r.code != 1 || r.out != digest+"\n" || !strings.Contains(r.err, "example.com/other:1") || !strings.Contains(r.err, "example.com/another:1") {
+			t.Errorf("deleted among those that are not there: %+v", r)
 		}
 		s.fails(1, []string{"hint: "}, "image", "check", "example.com/app:1")
 	})
@@ -261,6 +278,20 @@ func TestPolicies(t *testing.T) {
 		t.Errorf("gates:\n%s", out)
 	}
 	s.fails(1, []string{"no gate"}, "policy", "gates", "none")
+}
+
+// A policy that judges nothing is told apart from one that an image passes.
+func TestPolicyThatJudgesNothing(t *testing.T) {
+	s := newShell(t).serve()
+	s.ok("image", "add", "a:1", "--from", "oci-dir:"+small(t), "--wait")
+	r := s.run("policy", "add", "-i", write(t, `{"id": "idle", "name": "idle", "version": "2", "rule_sets": [], "mappings": []}`))
+	if r.code != 0 || !strings.Contains(r.err, "warning: policy idle: it has no mappings") {
+		t.Errorf("added: exit code %d, %s", r.code, r.err)
+	}
+	match(t, s.ok("image", "check", "a:1", "-p", "idle", "-f"), `(?m)^Problem: warn: not_judged: no mapping of the policy matches this image: nothing was judged$`)
+	if r := s.run("image", "check", "a:1", "-p", "idle", "-f", "--require-complete"); r.code != 3 || !strings.Contains(r.err, "nothing was judged") {
+		t.Errorf("checked: exit code %d, %s", r.code, r.err)
+	}
 }
 
 func TestSystem(t *testing.T) {

@@ -29,6 +29,8 @@ func TestRefusals(t *testing.T) {
 		"an argument too many":         {[]string{"image", "list", "extra"}, []string{`takes no arguments, got "extra"`}},
 		"two arguments":                {[]string{"image", "add", "a", "b"}, []string{`takes one IMAGE, got "a", "b"`}},
 		"no argument":                  {[]string{"image", "add"}, []string{"no IMAGE is named"}},
+		"a name no registry can have":  {[]string{"image", "add", "S/Up:9", "--from", "oci-dir:/no/where"}, []string{`"docker.io/S/Up:9"`, "capitals", "write it as docker.io/s/up:9"}},
+		"an exit code too high":        {[]string{"image", "check", "a:1", "--exit-code", "300"}, []string{"between 1 and 255", "help exit-codes"}},
 		"a policy's file":              {[]string{"policy", "add", "my.json"}, []string{"tidepole policy add -i my.json"}},
 		"help about nothing":           {[]string{"help", "nonsense"}, []string{`unknown command "nonsense"`}},
 		"an address without a scheme":  {[]string{"image", "list", "--url", "127.0.0.1:8228"}, []string{`"127.0.0.1:8228"`, "http://127.0.0.1:8228"}},
@@ -73,6 +75,17 @@ func TestLimitsThatLetNothingPass(t *testing.T) {
 			file := write(t, "limits: {"+c.key+": "+c.value+"}\n")
 			s.fails(1, append(says("limits."+c.key), file), append(analyze, "-c", file)...)
 		})
+	}
+}
+
+// What no analysis keeps to is refused before a server starts.
+func TestBoundsThatNothingKeepsTo(t *testing.T) {
+	for flag, c := range map[string]struct{ value, must string }{
+		"--max-memory":                   {"1", "16MiB is the least"},
+		"--max-compressed-image-size-mb": {"0", "1 or more, or -1"},
+	} {
+		s := newShell(t)
+		s.fails(1, []string{flag + " " + c.value, c.must}, "serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", flag, c.value)
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,16 +10,21 @@ import (
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/cache"
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
+	"github.com/tidepole/tidepole/cmd/internal/cli/engine"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
 	"github.com/tidepole/tidepole/cmd/internal/cli/exit"
 	"github.com/tidepole/tidepole/cmd/internal/cli/images"
 	"github.com/tidepole/tidepole/cmd/internal/cli/output"
 	"github.com/tidepole/tidepole/cmd/internal/cli/policies"
+	"github.com/tidepole/tidepole/cmd/internal/cli/queue"
 	"github.com/tidepole/tidepole/cmd/internal/cli/remote"
 	"github.com/tidepole/tidepole/cmd/internal/cli/serve"
 	"github.com/tidepole/tidepole/cmd/internal/cli/system"
+	"github.com/tidepole/tidepole/cmd/internal/cli/tracing"
 	"github.com/tidepole/tidepole/cmd/internal/cli/vulndb"
+	"github.com/tidepole/tidepole/cmd/internal/cli/worker"
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/logs"
 )
 
 const about = `tidepole analyses container images, keeps what it found on a server, matches it
@@ -51,8 +57,8 @@ func Tree(e *env.Env) (*cobra.Command, *pflag.FlagSet) {
 		return prepare(e, cmd, settings)
 	}
 	root.AddCommand(
-		serve.Command(e), images.Command(e), policies.Command(e), system.Command(e), vulndb.Command(e), cache.Command(e),
-		images.Import(e), configCommand(e, settings), versionCommand(e), exitCodes(),
+		serve.Command(e), worker.Command(e), images.Command(e), queue.Command(e), policies.Command(e), system.Command(e), vulndb.Command(e), cache.Command(e),
+		images.Import(e), engine.Process(e), configCommand(e, settings), versionCommand(e), exitCodes(),
 	)
 	wrapUsage(root)
 	return root, settings
@@ -71,11 +77,13 @@ func global(fs *pflag.FlagSet, e *env.Env) {
 	fs.StringVarP(&g.Format, "output", "o", "", "output format; each command says which it has")
 	fs.BoolVarP(&g.Quiet, "quiet", "q", false, "show no progress and no notes: only warnings, errors and the result")
 	fs.CountVarP(&g.Verbose, "verbose", "v", "log more to standard error (-vv: everything)")
+	fs.StringVar(&g.LogFormat, "log-format", "text", "how the log is written: "+strings.Join(logs.Formats, " or "))
+	fs.StringVar(&g.LogLevel, "log-level", "", "`LEVEL` from which on the log is written: debug, info, warn or error (default: warn, and info for a server; -v means one more)")
 	fs.StringVar(&g.TempDir, "temp-dir", "", "`DIR` below which temporary files go (default: the system's)")
 	for flag, key := range map[string]string{
 		"url": "url", "username": "username", "password-file": "password-file", "account": "account",
 		"ca-file": "ca-file", "request-timeout": "request-timeout", "output": "format",
-		"quiet": "quiet", "verbose": "verbose", "temp-dir": "temp-dir",
+		"quiet": "quiet", "verbose": "verbose", "log-format": "log.format", "log-level": "log.level", "temp-dir": "temp-dir",
 	} {
 		config.Key(fs, flag, key)
 	}
@@ -108,7 +116,12 @@ func prepare(e *env.Env, cmd *cobra.Command, settings *pflag.FlagSet) error {
 	}
 	output.Settle(cmd, &e.Global.Format)
 	warnUnknown(e, cmd.Root(), settings)
-	e.Log = slog.New(slog.NewTextHandler(e.Err, &slog.HandlerOptions{Level: level(e, cmd)}))
+	if err := openLog(e, cmd); err != nil {
+		return err
+	}
+	if err := tracing.Begin(e, cmd); err != nil {
+		return err
+	}
 	if e.Config.Path != "" {
 		e.Log.Debug("configuration", "file", e.Config.Path)
 	}
@@ -170,10 +183,28 @@ func onlyHelps(cmd *cobra.Command) bool {
 	return false
 }
 
-// level is what the log shows: a server's more than a client's.
+// openLog sets up the log as the settings have it.
+func openLog(e *env.Env, cmd *cobra.Command) error {
+	if !slices.Contains(logs.Formats, e.Global.LogFormat) {
+		return fault.New(fault.Invalid, "--log-format %q: have %s", e.Global.LogFormat, strings.Join(logs.Formats, ", "))
+	}
+	from := level(e, cmd)
+	if l := e.Global.LogLevel; l != "" {
+		if !slices.Contains([]string{"debug", "info", "warn", "error"}, l) {
+			return fault.New(fault.Invalid, "--log-level %q: have debug, info, warn, error", l)
+		}
+		if err := from.UnmarshalText([]byte(l)); err != nil {
+			return err
+		}
+	}
+	e.Log = logs.New(e.Err, e.Global.LogFormat, from)
+	return nil
+}
+
+// level is what the log shows where nobody says: a server's more than a client's.
 func level(e *env.Env, cmd *cobra.Command) slog.Level {
 	level := slog.LevelWarn
-	if cmd.Name() == "serve" {
+	if cmd.Name() == "serve" || cmd.Name() == "worker" {
 		level = slog.LevelInfo
 	}
 	if e.Global.Quiet {
@@ -204,7 +235,9 @@ func wrapUsage(cmd *cobra.Command) {
 			}
 			return usageError{unknown(cmd, values[0])}
 		}
-		cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		if cmd.RunE == nil {
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
 	}
 }
 

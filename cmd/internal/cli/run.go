@@ -47,6 +47,9 @@ func Run(ctx context.Context, e *env.Env) int {
 	root, _ := Tree(e)
 	root.SetArgs(e.Args)
 	cmd, err := root.ExecuteContextC(ctx)
+	if e.EndTrace != nil {
+		e.EndTrace(err)
+	}
 	if tempErr := e.RemoveTemp(); tempErr != nil && err == nil {
 		err = tempErr
 	}

@@ -119,7 +119,7 @@ func TestAnalysisThatFails(t *testing.T) {
 	}))
 	defer server.Close()
 	r := newShell(t).run("image", "add", "a:1", "--wait", "--url", server.URL)
-	if r.code != 1 || !strings.Contains(r.err, `layer \x1b[2J is broken`) || !strings.Contains(r.err, "image get") {
+	if r.code != 1 || !strings.Contains(r.err, `layer \x1b[2J is broken`) || !strings.Contains(r.err, "queue retry") {
 		t.Errorf("%+v", r)
 	}
 	if strings.Contains(r.out+r.err, "\x1b") {
@@ -234,6 +234,35 @@ func TestLocalServersPasswordIsFound(t *testing.T) {
 		s.with(test.vars).ok("image", "list")
 		if got := user + ":" + pass; got != test.want {
 			t.Errorf("%s: signed in as %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// Whoever is not let in is told where the password is from that he may not know of.
+func TestARefusedPasswordIsSaidToBeFromSomewhere(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
+	defer server.Close()
+	dir := t.TempDir()
+	file, settings := filepath.Join(dir, "secret"), filepath.Join(dir, "settings.yaml")
+	for name, text := range map[string]string{file: "not-mine\n", settings: "password: not-mine\n"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newShell(t).with("TIDEPOLE_URL=" + server.URL)
+	for name, test := range map[string]struct {
+		vars, args []string
+		want       string
+	}{
+		"environment":         {[]string{"TIDEPOLE_PASSWORD=not-mine"}, nil, "environment TIDEPOLE_PASSWORD"},
+		"file":                {nil, []string{"--password-file", file}, "file " + file + ", which flag --password-file names"},
+		"file of environment": {[]string{"TIDEPOLE_PASSWORD_FILE=" + file}, nil, "file " + file + ", which environment TIDEPOLE_PASSWORD_FILE names"},
+		"configuration":       {nil, []string{"-c", settings}, "file " + settings},
+	} {
+		r := s.with(test.vars...).run(append([]string{"image", "list"}, test.args...)...)
+		if !strings.Contains(r.err, `does not know user "admin" with this password (from the `+test.want+")") || strings.Contains(r.err, "not-mine") {
+			t.Errorf("%s: %s", name, r.err)
 		}
 	}
 }

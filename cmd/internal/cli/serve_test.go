@@ -68,6 +68,7 @@ func TestServeThatCannot(t *testing.T) {
 		want []string
 	}{
 		"address taken":        {[]string{"--listen", taken.Addr().String()}, []string{taken.Addr().String(), "hint: "}},
+		"no place for metrics": {[]string{"--metrics-listen", taken.Addr().String()}, []string{taken.Addr().String(), "--metrics-listen"}},
 		"no address":           {[]string{"--listen", "nowhere"}, []string{"nowhere", "hint: "}},
 		"data is a file":       {[]string{"--data", file}, []string{file}},
 		"no certificate":       {[]string{"--tls-cert", file, "--tls-key", file}, []string{file, "certificate"}},
@@ -115,5 +116,28 @@ func TestServeKeepsItsPasswordPrivate(t *testing.T) {
 	s.fails(1, []string{"TIDEPOLE_PASSWORD"}, "image", "list")
 	if info, err := os.Stat(dir + "/tidepole.db"); err != nil || info.Mode().Perm()&0o077 != 0 {
 		t.Errorf("the store: %v, %v", info, err)
+	}
+}
+
+// Metrics are for users of the admin account, and, on a listener of their own, for whoever
+// reaches that.
+func TestServeShowsMetricsApart(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	s := newShell(t).serve("--metrics-listen", address)
+	for url, want := range map[string]int{"http://" + address: 200, s.vars["TIDEPOLE_URL"]: 401} {
+		resp, err := http.Get(url + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%s: %d, want %d", url, resp.StatusCode, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,14 +14,14 @@ import (
 )
 
 // found writes that an advisory, which is a CVE too, was matched to a package.
-func found(t *testing.T, s *store.Store, image int64, p store.Package, describe string, ids map[string]int64) {
+func found(t *testing.T, s *store.Store, image int64, p store.Package, describe string) {
 	t.Helper()
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return tx.SetReport(ctx, image, store.Report{Matches: report.Matches{Vulnerabilities: []report.Vulnerability{{
 			ID: "GHSA-1", Namespace: "github:language:javascript", Severity: "Low", Description: describe,
 			Related: []report.Related{{ID: "CVE-1", Namespace: "nvd:cpe"}, {ID: "CVE-1", Namespace: "nvd:cpe"}},
 			Package: report.Package{Type: p.Type, Name: p.Name, Version: p.Version, PURL: p.PURL},
-		}}}}, ids)
+		}}}})
 	})
 }
 
@@ -36,10 +37,10 @@ func digests(holders []store.Holder) []string {
 // rendered has images show their digest, their id and how many tags they have.
 func rendered(t *testing.T, s *store.Store) {
 	t.Helper()
-	err := s.Rendering(t.Context(), func(i store.Image, tags []store.Tag, _ []store.Transition) (store.Rendered, error) {
-		r := store.Rendered{Record: []byte("{}"), Reference: fmt.Appendf(nil, "%s %s %d", i.Digest, i.ImageID, len(tags))}
+	err := s.Rendering(t.Context(), "1", func(i store.Image, tags []store.Tag, _ []store.Transition) (store.Rendered, error) {
+		r := store.Rendered{Record: []byte("{}"), Summary: []byte("of " + i.Digest), Reference: fmt.Appendf(nil, "%s %s %d", i.Digest, i.ImageID, len(tags))}
 		for _, g := range tags {
-			r.Tags = append(r.Tags, fmt.Appendf(nil, "%s of %s", g.Tag, i.Digest))
+			r.Tags = append(r.Tags, fmt.Appendf(nil, ": %s", g.Tag))
 		}
 		return r, nil
 	})
@@ -48,9 +49,17 @@ func rendered(t *testing.T, s *store.Store) {
 	}
 }
 
+func keep(all *[]store.Holder) func(store.Holder) error {
+	return func(h store.Holder) error {
+		h.Reference = slices.Clone(h.Reference)
+		*all = append(*all, h)
+		return nil
+	}
+}
+
 func byPackage(t *testing.T, s *store.Store, q store.PackageQuery, part store.Slice) (all []store.Holder) {
 	t.Helper()
-	if err := s.View().ByPackage(t.Context(), "a", q, part, func(h store.Holder) error { all = append(all, h); return nil }); err != nil {
+	if err := s.View().ByPackage(t.Context(), "a", q, part, keep(&all)); err != nil {
 		t.Error(err)
 	}
 	return all
@@ -59,7 +68,7 @@ func byPackage(t *testing.T, s *store.Store, q store.PackageQuery, part store.Sl
 func byVulnerability(t *testing.T, s *store.Store, numbers []int64, part store.Slice) (all []store.Holder) {
 	t.Helper()
 	q := store.VulnerabilityQuery{Vulnerabilities: numbers}
-	if err := s.View().ByVulnerability(t.Context(), "a", q, part, func(h store.Holder) error { all = append(all, h); return nil }); err != nil {
+	if err := s.View().ByVulnerability(t.Context(), "a", q, part, keep(&all)); err != nil {
 		t.Error(err)
 	}
 	return all
@@ -70,12 +79,12 @@ func queries(t *testing.T, s *store.Store) {
 	one, two, other := put(t, s, "one"), put(t, s, "two"), put(t, s, "other", "b")
 	p := store.Package{Type: "npm", Name: "p", Version: "1", PURL: "pkg:p"}
 	newer := store.Package{Type: "npm", Name: "p", Version: "2", PURL: "pkg:p"}
-	ids := setPackages(t, s, one.ID, []store.Package{p, newer})
+	setPackages(t, s, one.ID, []store.Package{p, newer})
 	setPackages(t, s, two.ID, []store.Package{newer})
-	theirs := setPackages(t, s, other.ID, []store.Package{p})
-	found(t, s, one.ID, p, "as it was", ids)
-	found(t, s, two.ID, store.Package{Type: "npm", Name: "lost", Version: "3"}, "as it is", nil) // a match whose package has no row
-	found(t, s, other.ID, p, "as others have it", theirs)
+	setPackages(t, s, other.ID, []store.Package{p})
+	found(t, s, one.ID, p, "as it was")
+	found(t, s, two.ID, store.Package{Type: "npm", Name: "lost", Version: "3"}, "as it is") // a match whose package has no row
+	found(t, s, other.ID, p, "as others have it")
 
 	view, ctx := s.View(), t.Context()
 	for query, want := range map[store.Slice][]string{
@@ -103,7 +112,7 @@ func queries(t *testing.T, s *store.Store) {
 		if got[0].Packages[0].Package != p || got[1].Packages[0].Name != "lost" || got[1].Packages[0].Vulnerability != known[0].Number {
 			t.Errorf("%s: %+v", name, got)
 		}
-		affected, err := view.Affected(ctx, "a", numbers)
+		affected, err := view.Affected(ctx, "a", store.AffectedQuery{Vulnerabilities: numbers})
 		if diff := cmp.Diff(map[int64][]store.Package{known[1].Number: {p}}, affected); diff != "" || err != nil {
 			t.Errorf("%s: %v, %s", name, err, diff)
 		}
@@ -114,10 +123,9 @@ func queries(t *testing.T, s *store.Store) {
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return tx.DeleteImage(ctx, two.ID)
 	})
-	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		_, err := tx.DropUnused(ctx)
-		return err
-	})
+	if _, err := s.DropUnused(ctx); err != nil {
+		t.Error(err)
+	}
 	if known, err := view.Vulnerabilities(ctx, "a", []string{"CVE-1"}); err != nil || len(known) != 1 {
 		t.Errorf("once the image is deleted: %v, %v", known, err)
 	}
@@ -138,7 +146,7 @@ func manyHolders(t *testing.T, s *store.Store) {
 			if err := tx.PutTag(ctx, store.Tag{Image: i.ID, Account: "a", Registry: "r", Repository: "x", Tag: i.Digest, CreatedAt: start}); err != nil {
 				return err
 			}
-			if _, err := tx.SetPackages(ctx, i.ID, []store.Package{p}); err != nil {
+			if err := tx.SetPackages(ctx, i.ID, []store.Package{p}); err != nil {
 				return err
 			}
 		}
@@ -155,13 +163,53 @@ func manyHolders(t *testing.T, s *store.Store) {
 			}
 		}
 	}
-	var tagged []string
-	q := store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1247}}
-	total, err := s.View().Tagged(t.Context(), "a", q, func(summary []byte) error { tagged = append(tagged, string(summary)); return nil })
-	if err != nil || len(tagged) != 3 || total != 1250 || tagged[2] != "0000 of 0000" {
-		t.Errorf("%+v of %d, %v", tagged, total, err)
+	in(t, s, func(ctx context.Context, tx *store.Tx) error { // the last of the first part has two tags of one time
+		i, err := tx.Image(ctx, "a", "1000")
+		if err != nil {
+			return err
+		}
+		return tx.PutTag(ctx, store.Tag{Image: i.ID, Account: "a", Registry: "r", Repository: "x", Tag: "another", CreatedAt: start})
+	})
+	slices.Reverse(want)
+	all := []string{}
+	for _, digest := range want {
+		all = append(all, "of "+digest+": "+digest)
+		if digest == "1000" {
+			all = append(all, "of 1000: another")
+		}
 	}
-	q = store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}
+	for name, test := range map[string]struct {
+		q    store.TaggedQuery
+		want []string
+	}{
+		"all":            {store.TaggedQuery{}, all},
+		"all in order":   {store.TaggedQuery{Order: []store.Order{{By: "image_digest", Descending: true}}}, all},
+		"all of another": {store.TaggedQuery{Repository: "y"}, nil},
+		"a page":         {store.TaggedQuery{Slice: store.Slice{Limit: 3, Offset: 1248}}, all[1248:]},
+	} {
+		var tagged []string
+		total, err := s.View().Tagged(t.Context(), "a", test.q, func(some []byte) error {
+			tagged = append(tagged, strings.Split(string(some), store.Separator)...)
+			return nil
+		})
+		if test.q.Repository == "" && total != len(all) || err != nil {
+			t.Errorf("%s: %d in all, %v", name, total, err)
+		}
+		if diff := cmp.Diff(test.want, tagged); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	for limit, want := range map[int]int{0: 1250, 1: 1, 500: 500, 501: 501, 1000: 1000, 1250: 1250, 3000: 1250} {
+		records := 0
+		err := s.View().Records(t.Context(), "a", store.RecordQuery{Limit: limit}, func(some []byte) error {
+			records += 1 + strings.Count(string(some), store.Separator)
+			return nil
+		})
+		if err != nil || records != want {
+			t.Errorf("of %d records at most: %d, %v", limit, records, err)
+		}
+	}
+	q := store.TaggedQuery{Order: []store.Order{{By: "i.digest; --"}}}
 	if _, err := s.View().Tagged(t.Context(), "a", q, func([]byte) error { return nil }); err == nil {
 		t.Error("an order that there is none of is taken")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,12 +24,14 @@ func many(n int) []store.Package {
 	return all
 }
 
-func setPackages(t *testing.T, s *store.Store, image int64, all []store.Package) (ids map[string]int64) {
+// setPackages also gives the numbers of the packages that the image has then.
+func setPackages(t *testing.T, s *store.Store, image int64, all []store.Package) map[string]int64 {
 	t.Helper()
-	in(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
-		ids, err = tx.SetPackages(ctx, image, all)
-		return err
-	})
+	in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetPackages(ctx, image, all) })
+	ids, err := s.View().PackageIDs(t.Context(), image)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return ids
 }
 
@@ -45,22 +48,18 @@ func packages(t *testing.T, s *store.Store) {
 			t.Fatalf("package %s has two numbers", hash)
 		}
 	}
-	got, err := s.View().PackageIDs(t.Context(), two.ID)
-	if diff := cmp.Diff(second, got); diff != "" || err != nil {
-		t.Errorf("%v, %s", err, diff)
+	if others := setPackages(t, s, two.ID, all[200:400]); len(others) != 200 {
+		t.Errorf("%d packages, want those of the second half that are there still and those that are new", len(others))
 	}
+	setPackages(t, s, two.ID, all[:300])
 	setPackages(t, s, one.ID, all[:1])
 	types, err := s.View().PackageTypes(t.Context(), one.ID)
 	if diff := cmp.Diff([]string{"deb"}, types); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
-	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		n, err := tx.DropUnused(ctx)
-		if n != 200 {
-			t.Errorf("dropped %d packages, want 200", n)
-		}
-		return err
-	})
+	if n, err := s.DropUnused(t.Context()); err != nil || n != 200 {
+		t.Errorf("dropped %d packages, want 200: %v", n, err)
+	}
 	setPackages(t, s, one.ID, nil)
 }
 
@@ -82,25 +81,47 @@ func matches(n int) report.Matches {
 
 func reports(t *testing.T, s *store.Store) {
 	i := put(t, s, "one")
-	ids := setPackages(t, s, i.ID, many(10))
+	setPackages(t, s, i.ID, many(10))
 	if _, err := s.View().Report(t.Context(), i.ID); !errors.Is(err, store.ErrNone) {
 		t.Errorf("a report before there is one: %v", err)
 	}
 	for _, n := range []int{500, 3, 0} {
 		want := store.Report{Evidence: "e", Matches: matches(n), CreatedAt: start}
-		in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetReport(ctx, i.ID, want, ids) })
+		in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetReport(ctx, i.ID, want) })
 		got, err := s.View().Report(t.Context(), i.ID)
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("%d matches: %v, %s", n, err, diff)
 		}
+		countMatches(t, s, i.ID, n)
 	}
-	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		n, err := tx.DropUnused(ctx)
-		if n != 250 { // two packages share each vulnerability
-			t.Errorf("dropped %d vulnerabilities, want 250", n)
+	if n, err := s.DropUnused(t.Context()); err != nil || n != 250 { // two packages share each vulnerability
+		t.Errorf("dropped %d vulnerabilities, want 250: %v", n, err)
+	}
+}
+
+// partlyNew is a report of which some matches stay, some change, some go and some come.
+func partlyNew(t *testing.T, s *store.Store) {
+	i := put(t, s, "one")
+	setPackages(t, s, i.ID, many(10))
+	set := func(m report.Matches) {
+		t.Helper()
+		want := store.Report{Evidence: "e", Matches: m, CreatedAt: start}
+		in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetReport(ctx, i.ID, want) })
+		got, err := s.View().Report(t.Context(), i.ID)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("%v, (-want +got):\n%s", err, diff)
 		}
-		return err
-	})
+	}
+	set(matches(6))
+	other := matches(6)
+	other.Database.Digest = "other"
+	other.Vulnerabilities[2].Severity = "Low"
+	other.Vulnerabilities[3].Package.Paths = []string{"/elsewhere"}
+	other.Vulnerabilities = slices.Delete(other.Vulnerabilities, 4, 5)
+	set(other)
+	other.Vulnerabilities = append(matches(8).Vulnerabilities[6:], other.Vulnerabilities...)
+	set(other)
+	set(other)
 }
 
 func policies(t *testing.T, s *store.Store) {
@@ -151,9 +172,14 @@ func evaluations(t *testing.T, s *store.Store) {
 	other := e
 	other.PolicyDigest, other.At = "2", start.Add(time.Hour)
 	keep(other)
-	got, err := s.View().Evaluations(t.Context(), i.ID, "t", "p", 10)
+	got, err := s.View().Evaluations(t.Context(), i.ID, "t", "p", 10, 1<<20)
 	if diff := cmp.Diff([]store.Evaluation{other, e}, got); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
+	}
+	for size, want := range map[int]int{1: 1, 40: 1, 1 << 20: 2} {
+		if got, err := s.View().Evaluations(t.Context(), i.ID, "t", "p", 10, size); err != nil || len(got) != want || got[0].PolicyDigest != "2" {
+			t.Errorf("of at most %d bytes: %d verdicts, %v; want the newest %d", size, len(got), err, want)
+		}
 	}
 	later := other
 	for n := range 120 {
@@ -164,7 +190,7 @@ func evaluations(t *testing.T, s *store.Store) {
 	elsewhere.Tag = "u"
 	keep(elsewhere)
 	for tag, want := range map[string]int{"t": 100, "u": 1} {
-		got, err := s.View().Evaluations(t.Context(), i.ID, tag, "p", 1000)
+		got, err := s.View().Evaluations(t.Context(), i.ID, tag, "p", 1000, 1<<20)
 		if err != nil || len(got) != want {
 			t.Errorf("%d verdicts under tag %s are kept, %v; want %d", len(got), tag, err, want)
 		} else if tag == "t" && got[0].Database != later.Database {
@@ -182,14 +208,21 @@ func evaluations(t *testing.T, s *store.Store) {
 	}
 }
 
+func countMatches(t *testing.T, s *store.Store, image int64, want int) {
+	t.Helper()
+	if n, err := s.View().CountMatches(t.Context(), image); err != nil || n != want {
+		t.Errorf("%d matches are counted, %v; want %d", n, err, want)
+	}
+}
+
 func deletion(t *testing.T, s *store.Store) {
 	i := queued(t, s, "one", store.Work{Stage: "assess", NotBefore: start, CreatedAt: start})
-	ids := setPackages(t, s, i.ID, many(3))
-	blob(t, s, "b", start)
+	setPackages(t, s, i.ID, many(3))
+	b := blob(t, s, "b", start)
 	in(t, s, func(ctx context.Context, tx *store.Tx) error {
 		return errors.Join(
-			tx.SetReport(ctx, i.ID, store.Report{Matches: matches(3)}, ids),
-			tx.SetParts(ctx, i.ID, []store.Part{{Kind: "k", Digest: "b"}}),
+			tx.SetReport(ctx, i.ID, store.Report{Matches: matches(3)}),
+			tx.SetParts(ctx, i.ID, []store.Part{{Kind: "k", Digest: b.Digest, Generation: b.Generation}}),
 			tx.PutTag(ctx, store.Tag{Image: i.ID, Account: "a", Registry: "r", Repository: "p", Tag: "t"}),
 			tx.Record(ctx, store.Transition{Image: i.ID, At: start}),
 			tx.PutEvaluation(ctx, store.Evaluation{Image: i.ID, Tag: "t", Policy: "p"}),
@@ -203,16 +236,12 @@ func deletion(t *testing.T, s *store.Store) {
 	if _, err := view.Newest(ctx, "a", "r", "p", "t"); !errors.Is(err, store.ErrNone) {
 		t.Errorf("a tag is left: %v", err)
 	}
-	if got, err := view.Rubbish(ctx, start.Add(time.Hour), 10); err != nil || len(got) != 1 {
-		t.Errorf("its blob is not rubbish: %v, %v", got, err)
+	if n := giveUp(t, s, start.Add(time.Hour)); n != 1 {
+		t.Errorf("%d blobs were given up, want its only one", n)
 	}
-	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		n, err := tx.DropUnused(ctx)
-		if n != 5 { // three packages, two vulnerabilities
-			t.Errorf("dropped %d rows, want 5", n)
-		}
-		return err
-	})
+	if n, err := s.DropUnused(t.Context()); err != nil || n != 5 { // three packages, two vulnerabilities
+		t.Errorf("dropped %d rows, want 5: %v", n, err)
+	}
 	err := s.InTx(ctx, func(tx *store.Tx) error { return tx.DeleteImage(ctx, i.ID) })
 	if !errors.Is(err, store.ErrNone) {
 		t.Errorf("deleted twice: %v", err)

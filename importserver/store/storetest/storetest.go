@@ -24,18 +24,35 @@ func Run(t *testing.T, open func(*testing.T) *store.Store) {
 		"a tag means its newest image":                  tags,
 		"evidence is replaced as a whole":               parts,
 		"blobs that something refers to are kept":       rubbish,
+		"a blob that was given up is another one":       generations,
+		"no blob is given up while a hold lives":        holds,
+		"blobs without a row are told from the others":  blobRows,
+		"an installation has one name":                  installation,
 		"uploads of the same bytes are one":             operations,
+		"events go that are too old or too many":        events,
 		"work is claimed once":                          claims,
 		"work is claimed in order":                      order,
 		"a lost lease writes nothing":                   leases,
 		"work asked for again is not finished":          again,
 		"an image without work is found":                idle,
+		"silent processes are found once":               processes,
+		"what is worked on is shown":                    tasks,
+		"a chore is one process's at a time":            chores,
+		"one vulnerability database is published":       vulnerabilityDatabases,
 		"packages are rows of their own":                packages,
 		"a report comes back as it was put":             reports,
+		"a report may change in part":                   partlyNew,
 		"packages and vulnerabilities lead to images":   queries,
 		"a long answer is told of in pieces":            manyHolders,
 		"one policy is active":                          policies,
 		"a verdict replaces one that rests on the same": evaluations,
+		"changes at once are all kept":                  changesAtOnce,
+		"changes at once are all shown":                 shownAtOnce,
+		"additions at once are one":                     addsAtOnce,
+		"policies added at once are one":                policiesAtOnce,
+		"limits hold for all at once":                   limitsAtOnce,
+		"packages are shared by those who add at once":  packagesAtOnce,
+		"any text can be written":                       strangeText,
 		"a deleted image leaves nothing":                deletion,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -121,7 +138,7 @@ func moves(t *testing.T, s *store.Store) {
 	i := put(t, s, "one")
 	move := func(from, to string) (ok bool) {
 		in(t, s, func(ctx context.Context, tx *store.Tx) (err error) {
-			ok, err = tx.Move(ctx, store.Transition{Image: i.ID, At: start, From: from, To: to, Host: "h", Service: "s", Attempt: 2, Reason: "why"})
+			ok, err = tx.Move(ctx, store.Transition{Image: i.ID, At: start, From: from, To: to, Host: "h", Service: "s", Worker: "w", Attempt: 2, Reason: "why"})
 			return err
 		})
 		return ok
@@ -134,7 +151,7 @@ func moves(t *testing.T, s *store.Store) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	all, err := s.View().Transitions(t.Context(), i.ID, 10)
-	if err != nil || len(all) != 2 || all[0].To != wire.Analyzing || !all[0].At.Equal(start) || all[1].Host != "h" {
+	if err != nil || len(all) != 2 || all[0].To != wire.Analyzing || !all[0].At.Equal(start) || all[1].Host != "h" || all[1].Worker != "w" {
 		t.Errorf("%+v, %v", all, err)
 	}
 	if last, err := s.View().Transitions(t.Context(), i.ID, 1); err != nil || len(last) != 1 || last[0].To != wire.Analyzed {
@@ -198,62 +215,6 @@ func tags(t *testing.T, s *store.Store) {
 	}
 }
 
-func blob(t *testing.T, s *store.Store, digest string, at time.Time) {
-	t.Helper()
-	in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.TouchBlob(ctx, digest, 1, at) })
-}
-
-func parts(t *testing.T, s *store.Store) {
-	i := put(t, s, "one")
-	err := s.InTx(t.Context(), func(tx *store.Tx) error {
-		return tx.SetParts(t.Context(), i.ID, []store.Part{{Kind: "manifest", Digest: "unknown"}})
-	})
-	if err == nil {
-		t.Error("evidence refers to a blob that is not there")
-	}
-	for _, d := range []string{"x", "y", "z"} {
-		blob(t, s, d, start)
-	}
-	for _, want := range [][]store.Part{
-		{{Kind: "manifest", Digest: "x", Size: 1, MediaType: "m"}, {Kind: "packages", Digest: "y", Size: 1 << 40}},
-		{{Kind: "packages", Digest: "z"}},
-	} {
-		in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.SetParts(ctx, i.ID, want) })
-		got, err := s.View().Parts(t.Context(), i.ID)
-		if diff := cmp.Diff(want, got); diff != "" || err != nil {
-			t.Errorf("%v, %s", err, diff)
-		}
-	}
-}
-
-func rubbish(t *testing.T, s *store.Store) {
-	i := put(t, s, "one")
-	for _, d := range []string{"in an image", "in an import", "nowhere", "brought again"} {
-		blob(t, s, d, start)
-	}
-	blob(t, s, "fresh", start.Add(time.Hour))
-	blob(t, s, "brought again", start.Add(time.Hour))
-	in(t, s, func(ctx context.Context, tx *store.Tx) error {
-		err := tx.InsertOperation(ctx, store.Operation{ID: "o", Account: "a", Status: "pending"})
-		_, err2 := tx.AddOperationPart(ctx, "o", store.Part{Kind: "k", Digest: "in an import"})
-		return errors.Join(err, err2, tx.SetParts(ctx, i.ID, []store.Part{{Kind: "k", Digest: "in an image"}}))
-	})
-	since := start.Add(time.Minute)
-	got, err := s.View().Rubbish(t.Context(), since, 10)
-	if diff := cmp.Diff([]string{"nowhere"}, got); diff != "" || err != nil {
-		t.Errorf("%v, %s", err, diff)
-	}
-	for d, want := range map[string]bool{"nowhere": true, "in an image": false, "in an import": false, "fresh": false, "brought again": false} {
-		in(t, s, func(ctx context.Context, tx *store.Tx) error {
-			gone, err := tx.ForgetBlob(ctx, d, since)
-			if gone != want {
-				t.Errorf("forget %s: %v", d, gone)
-			}
-			return err
-		})
-	}
-}
-
 func operations(t *testing.T, s *store.Store) {
 	o := store.Operation{ID: "o", Account: "a", Status: "pending", CreatedAt: start, UpdatedAt: start, ExpiresAt: start.Add(time.Hour)}
 	in(t, s, func(ctx context.Context, tx *store.Tx) error { return tx.InsertOperation(ctx, o) })
@@ -274,10 +235,10 @@ func operations(t *testing.T, s *store.Store) {
 			t.Errorf("%+v: %d imports are open, %v", test, n, err)
 		}
 	}
-	blob(t, s, "d", start)
+	d := blob(t, s, "d", start)
 	for n := range 2 {
 		in(t, s, func(ctx context.Context, tx *store.Tx) error {
-			p, err := tx.AddOperationPart(ctx, "o", store.Part{Kind: "k", Digest: "d", CreatedAt: start.Add(time.Duration(n) * time.Minute)})
+			p, err := tx.AddOperationPart(ctx, "o", store.Part{Kind: "k", Digest: "d", Generation: d.Generation, Size: 5, CreatedAt: start.Add(time.Duration(n) * time.Minute)})
 			if !p.CreatedAt.Equal(start) {
 				t.Errorf("upload %d was made %s", n, p.CreatedAt)
 			}
@@ -286,6 +247,11 @@ func operations(t *testing.T, s *store.Store) {
 	}
 	if all, err := s.View().OperationParts(t.Context(), "o"); err != nil || len(all) != 1 {
 		t.Errorf("%+v, %v", all, err)
+	}
+	for test, want := range map[[2]string]int64{{"a", "pending"}: 5, {"b", "pending"}: 0, {"a", "complete"}: 0} {
+		if n, err := s.View().OpenBytes(t.Context(), test[0], test[1], start); err != nil || n != want {
+			t.Errorf("%v: %d bytes have come, %v", test, n, err)
+		}
 	}
 	for _, want := range []bool{true, false} {
 		in(t, s, func(ctx context.Context, tx *store.Tx) error {

@@ -25,7 +25,7 @@ func queued(t *testing.T, s *store.Store, digest string, w store.Work) store.Ima
 
 func claim(t *testing.T, s *store.Store, token string, now time.Time) (w store.Work, err error) {
 	err = s.InTx(t.Context(), func(tx *store.Tx) error {
-		w, err = tx.ClaimWork(t.Context(), token, "worker", now, now.Add(time.Minute))
+		w, err = tx.ClaimWork(t.Context(), token, "worker", now, now.Add(time.Minute), 0)
 		return err
 	})
 	return w, err
@@ -68,19 +68,28 @@ func claims(t *testing.T, s *store.Store) {
 }
 
 func order(t *testing.T, s *store.Store) {
-	later := queued(t, s, "later", store.Work{Stage: "x", NotBefore: start.Add(time.Second), CreatedAt: start})
+	later := queued(t, s, "later", store.Work{Stage: "x", Turn: 7, Delayed: true, NotBefore: start.Add(time.Second), CreatedAt: start})
 	minor := queued(t, s, "minor", store.Work{Stage: "x", NotBefore: start.Add(-time.Hour), Priority: 10, CreatedAt: start})
-	first := queued(t, s, "first", store.Work{Stage: "x", NotBefore: start, CreatedAt: start})
-	queued(t, s, "not yet", store.Work{Stage: "x", NotBefore: start.Add(time.Hour), CreatedAt: start})
-	w, err := s.View().Work(t.Context(), minor.ID)
-	if err != nil {
-		t.Fatal(err)
+	first := queued(t, s, "first", store.Work{Stage: "x", Turn: 5, NotBefore: start, CreatedAt: start})
+	notYet := queued(t, s, "not yet", store.Work{Stage: "x", Delayed: true, NotBefore: start.Add(time.Hour), CreatedAt: start})
+	for image, want := range map[int64]store.Place{
+		first.ID: {Others: 1}, minor.ID: {Others: 1}, later.ID: {Before: 1, Others: 1}, notYet.ID: {Before: 2, Others: 1},
+	} {
+		w, err := s.View().Work(t.Context(), image)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, account := range []string{"", "a"} {
+			if p, err := s.View().PlaceOf(t.Context(), w, account); p != want || err != nil {
+				t.Errorf("%d stands at %+v, %v; want %+v", image, p, err, want)
+			}
+		}
+		if p, err := s.View().PlaceOf(t.Context(), w, "b"); p != (store.Place{}) || err != nil {
+			t.Errorf("%d stands at %+v among another account's, %v", image, p, err)
+		}
 	}
-	if n, err := s.View().Ahead(t.Context(), w, ""); n != 3 || err != nil {
-		t.Errorf("%d are ahead of the minor one, %v", n, err)
-	}
-	backlog, err := s.View().Backlog(t.Context())
-	if diff := cmp.Diff(map[string]store.Backlog{"x": {Free: 4, Oldest: start}}, backlog); diff != "" || err != nil {
+	backlog, err := s.View().Lines(t.Context(), 1000)
+	if diff := cmp.Diff(map[string]map[bool]store.Backlog{"x": {false: {Free: 4, Oldest: start}}}, backlog); diff != "" || err != nil {
 		t.Errorf("%v, %s", err, diff)
 	}
 	for _, want := range []int64{first.ID, later.ID, minor.ID} {

@@ -20,18 +20,19 @@ const maxFile = 1 << 20
 
 // Config is a configuration file, or none, and the environment above it.
 type Config struct {
-	Path   string // the file that was read; "" where there is none
-	here   bool   // nobody named it: it lay in the working folder
-	lookup func(string) (string, bool)
-	viper  *viper.Viper
-	tree   map[string]any // the file as it is, its maps' keys in their own case
-	ranks  map[string]int // by key: where the value comes from; a flag's is the highest
+	Path    string // the file that was read; "" where there is none
+	here    bool   // nobody named it: it lay in the working folder
+	lookup  func(string) (string, bool)
+	viper   *viper.Viper
+	tree    map[string]any    // the file as it is, its maps' keys in their own case
+	ranks   map[string]int    // by key: where the value comes from; a flag's is the highest
+	origins map[string]string // the same in words
 }
 
 // Load reads the file at path or, where path is empty, the one that TIDEPOLE_CONFIG
 // names or else the first that exists of those that Search lists.
 func Load(lookup func(string) (string, bool), path string) (*Config, error) {
-	c := &Config{lookup: lookup, viper: viper.New(), ranks: map[string]int{}}
+	c := &Config{lookup: lookup, viper: viper.New(), ranks: map[string]int{}, origins: map[string]string{}}
 	if path == "" {
 		path, _ = lookup(Prefix + "CONFIG")
 	}

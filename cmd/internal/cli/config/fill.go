@@ -49,6 +49,9 @@ const (
 // the file.
 func (c *Config) Outranks(key, other string) bool { return c.ranks[key] > c.ranks[other] }
 
+// Origin says where a setting comes from, as in "environment TIDEPOLE_URL".
+func (c *Config) Origin(key string) string { return c.origins[key] }
+
 // Lured tells whether a file that only lies in the working folder, as a
 // stranger's may, says where a secret is to go that comes from elsewhere.
 func (c *Config) Lured(where string, secrets ...string) bool {
@@ -66,6 +69,9 @@ func (c *Config) Stray(key string) bool { return c.here && c.ranks[key] == fromF
 
 func (c *Config) fill(f *pflag.Flag) (origin string, err error) {
 	s, ok := Describe(f)
+	if ok {
+		defer func() { c.origins[s.Key] = origin }()
+	}
 	switch {
 	case !ok:
 		return "", nil

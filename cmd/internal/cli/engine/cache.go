@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/tidepole/tidepole/analysis/cache"
@@ -63,6 +64,15 @@ type told struct {
 	log *slog.Logger
 }
 
+// Get opens an entry.
+func (t told) Get(ctx context.Context, kind, key string) (cache.Blob, error) {
+	b, err := t.Store.Get(ctx, kind, key)
+	if errors.Is(err, cache.ErrMisplaced) {
+		t.log.InfoContext(ctx, "damaged cache entry removed", "kind", kind, "key", key, "error", err)
+	}
+	return b, err
+}
+
 // rewritten is the kind of the entries that are removed to be written anew, and
 // for no damage.
 const rewritten = "catalogue-candidates"
@@ -72,9 +82,9 @@ func (t told) Remove(ctx context.Context, kind, key string) error {
 	err := t.Store.Remove(ctx, kind, key)
 	switch {
 	case err != nil:
-		t.log.Warn("damaged cache entry not removed", "kind", kind, "key", key, "error", err)
+		t.log.WarnContext(ctx, "damaged cache entry not removed", "kind", kind, "key", key, "error", err)
 	case kind != rewritten:
-		t.log.Info("damaged cache entry removed", "kind", kind, "key", key)
+		t.log.InfoContext(ctx, "damaged cache entry removed", "kind", kind, "key", key)
 	}
 	return err
 }
@@ -87,6 +97,6 @@ func warnCache(e *env.Env) func(error) {
 }
 
 // logCache is warnCache for a server.
-func logCache(e *env.Env) func(error) {
-	return func(err error) { e.Log.Warn("cache not used", "error", err, "hint", fault.Hint(err)) }
+func logCache(ctx context.Context, e *env.Env) func(error) {
+	return func(err error) { e.Log.WarnContext(ctx, "cache not used", "error", err, "hint", fault.Hint(err)) }
 }

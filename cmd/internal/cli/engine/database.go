@@ -27,10 +27,20 @@ type Local struct {
 
 // Register adds the flags.
 func (l *Local) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&l.Dir, "db", "", "`DIR` of the local vulnerability database (default: vulndb in the cache folder)")
+	l.RegisterDir(fs)
+	l.RegisterURL(fs)
+}
+
+// RegisterURL adds the flag of a command that downloads.
+func (l *Local) RegisterURL(fs *pflag.FlagSet) {
 	fs.StringVar(&l.URL, "vulndb-url", "", "`URL` the database is downloaded from (default: grype's distribution)")
-	config.Key(fs, "db", "vulndb.dir")
 	config.Key(fs, "vulndb-url", "vulndb.url")
+}
+
+// RegisterDir adds the flag that names the folder.
+func (l *Local) RegisterDir(fs *pflag.FlagSet) {
+	fs.StringVar(&l.Dir, "db", "", "`DIR` of the local vulnerability database (default: vulndb in the cache folder)")
+	config.Key(fs, "db", "vulndb.dir")
 }
 
 // Open opens the database; that there is none is no error.
@@ -71,11 +81,11 @@ func (n Near) Database(ctx context.Context) (report.Database, error) {
 
 // ImportDatabase brings a database in.
 func (n Near) ImportDatabase(ctx context.Context, r io.Reader, name, checksum string) (report.Database, error) {
-	return n.DB.Import(ctx, r, name, checksum)
+	return n.DB.Import(ctx, r, name, checksum, nil)
 }
 
 // UpdateDatabase downloads the newest one.
 func (n Near) UpdateDatabase(ctx context.Context) (report.Database, error) {
-	db, _, err := n.DB.Update(ctx)
+	db, _, err := n.DB.Update(ctx, nil, false, nil)
 	return db, err
 }

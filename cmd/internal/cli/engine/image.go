@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 
 	"github.com/tidepole/tidepole/analysis"
 	"github.com/tidepole/tidepole/analysis/image"
@@ -37,8 +36,12 @@ func imageOptions(e *env.Env) (image.Options, error) {
 		Podman:     image.Podman{Host: e.Getenv("CONTAINER_HOST"), RuntimeDir: e.Getenv("XDG_RUNTIME_DIR")},
 		Containerd: image.Containerd{Address: e.Getenv("CONTAINERD_ADDRESS"), Namespace: e.Getenv("CONTAINERD_NAMESPACE")},
 		TempDir:    temp,
-		Limits:     image.Limits{MaxImageBytes: e.Analysis.ImageBytes, MaxLayers: e.Analysis.Layers},
+		Limits:     imageLimits(e.Analysis),
 	}, nil
+}
+
+func imageLimits(a env.Analysis) image.Limits {
+	return image.Limits{MaxImageBytes: a.ImageBytes, MaxLayers: a.Layers}
 }
 
 func registryOptions(e *env.Env) (image.Registry, error) {
@@ -53,7 +56,7 @@ func registryOptions(e *env.Env) (image.Registry, error) {
 				Authority: r.Authority, Username: r.Username, Password: r.Password, Token: r.Token})
 		}
 		if r.CA != "" {
-			o.CAFiles = append(o.CAFiles, r.CA)
+			o.CAs = append(o.CAs, image.CA{Authority: r.Authority, File: r.CA})
 		}
 		if r.InsecureHTTP {
 			o.PlainHTTP = append(o.PlainHTTP, r.Authority)
@@ -76,21 +79,31 @@ func dockerConfig(e *env.Env) string {
 	return ""
 }
 
-// collectAt is by how many percent the memory in use may grow during an analysis
-// before it is looked for garbage in. Cataloguing leaves much of that behind: the
-// runtime's own 100 takes a third more memory, and saves a twentieth of the time.
-const collectAt = 40
-
 // options say what an analysis does, as the settings have it. Steps are shown
 // on display, which may be nil.
 func options(e *env.Env, display *progress.Display) (analysis.Options, error) {
-	if e.Getenv("GOGC") == "" {
-		debug.SetGCPercent(collectAt)
-	}
 	temp, err := e.TempDir()
 	if err != nil {
 		return analysis.Options{}, err
 	}
+	extra, err := e.SecretPatterns()
+	if err != nil {
+		return analysis.Options{}, err
+	}
+	searches, err := e.SearchPatterns()
+	if err != nil {
+		return analysis.Options{}, err
+	}
+	o, err := analysisOptions(e, temp, extra, searches)
+	if display != nil {
+		o.Progress = func(p image.Progress) { display.Update(progress.Event(p)) }
+	}
+	return o, err
+}
+
+// analysisOptions are those of an analysis with its temporary files in a folder,
+// further secrets to search for, and what else to search files for.
+func analysisOptions(e *env.Env, temp string, extra, searches map[string]string) (analysis.Options, error) {
 	a := e.Analysis
 	o := analysis.Options{
 		Retrieve: a.Globs, RetrieveMaxSize: a.GlobSize,
@@ -99,35 +112,14 @@ func options(e *env.Env, display *progress.Display) (analysis.Options, error) {
 	if o.Retrieve == nil {
 		o.Retrieve = []string{}
 	}
-	if o.Secrets, err = secretMatcher(e); err != nil {
-		return o, err
+	var err error
+	if a.Secrets {
+		o.Secrets, err = secrets.New(secrets.Options{Extra: extra, Exclude: a.SecretsSkip, MaxFileSize: a.SecretsSize})
 	}
-	if o.Content, err = contentMatcher(e); err != nil {
-		return o, err
+	if err == nil && len(searches) > 0 {
+		o.Content, err = secrets.NewPatterns(searches, a.ContentSize)
 	}
-	if display != nil {
-		o.Progress = func(p image.Progress) { display.Update(progress.Event(p)) }
-	}
-	return o, nil
-}
-
-func secretMatcher(e *env.Env) (*secrets.Matcher, error) {
-	if !e.Analysis.Secrets {
-		return nil, nil
-	}
-	extra, err := e.SecretPatterns()
-	if err != nil {
-		return nil, err
-	}
-	return secrets.New(secrets.Options{Extra: extra, Exclude: e.Analysis.SecretsSkip, MaxFileSize: e.Analysis.SecretsSize})
-}
-
-func contentMatcher(e *env.Env) (*secrets.Matcher, error) {
-	patterns, err := e.SearchPatterns()
-	if err != nil || len(patterns) == 0 {
-		return nil, err
-	}
-	return secrets.NewPatterns(patterns, e.Analysis.ContentSize)
+	return o, err
 }
 
 // readLimited reads a file that is known to be small.

@@ -41,6 +41,9 @@ func ReadPolicy(in io.Reader, path string) (rules.Policy, error) {
 	return p, nil
 }
 
+// Idle says what a policy leaves unjudged.
+func Idle(p rules.Policy) []string { return policy.Idle(p) }
+
 // DefaultPolicy is the policy where none is named.
 func DefaultPolicy() rules.Policy { return policy.Default() }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/tidepole/tidepole/cmd/internal/cli/progress"
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
+	"github.com/tidepole/tidepole/formats/stage"
 )
 
 // Target is the image that a command is to analyse, as its flags say.
@@ -65,6 +67,12 @@ type place struct {
 	document  string // instead of all that: a syft document's file, or "-"
 }
 
+// Records tells whether the name on the command line is what the image is recorded
+// as: it is not where it is the path that a source reads.
+func (t *Target) Records() bool {
+	return !strings.HasSuffix(t.From, "-archive") && !strings.HasSuffix(t.From, "-dir")
+}
+
 // place reads --from for the image that the command line names.
 func (t *Target) place(name string) (place, error) {
 	if t.From == "" {
@@ -111,6 +119,7 @@ func (t *Target) Analyze(ctx context.Context, e *env.Env, name string, display *
 	if err != nil {
 		return nil, err
 	}
+	defer collectSooner(e)()
 	o, err := options(e, display)
 	if err != nil {
 		return nil, err
@@ -124,9 +133,9 @@ func (t *Target) Analyze(ctx context.Context, e *env.Env, name string, display *
 		return nil, err
 	}
 	req.Image = image.Request{Reference: at.reference, Source: at.source, Platform: t.Platform, Options: images}
-	spent := stages{now: e.Now}
+	spent := stage.Watch{Now: e.Now}
 	if show := o.Progress; show != nil {
-		o.Progress = func(p image.Progress) { spent.see(p); show(p) }
+		o.Progress = func(p image.Progress) { spent.See(p.Stage); show(p) }
 	}
 	var b *bundle.Bundle
 	err = withCache(e, warnCache(e), func(c cache.Store) (err error) {
@@ -134,10 +143,14 @@ func (t *Target) Analyze(ctx context.Context, e *env.Env, name string, display *
 		b, err = analysis.Analyze(ctx, req, o)
 		return err
 	})
+	stages := spent.Stop()
+	stage.Trace(ctx, stages)
 	if err != nil {
 		return nil, err
 	}
-	spent.log(e.Log)
+	for _, s := range stages {
+		e.Log.InfoContext(ctx, "stage", "name", s.Name, "took", s.End.Sub(s.Begin).Round(time.Millisecond))
+	}
 	e.Log.Info("image analysed", "source", b.Source, "digest", b.Digest)
 	return b, nil
 }

@@ -54,7 +54,7 @@ type Table struct {
 // Tables lists them.
 func Tables() []Table {
 	return []Table{
-		{registriesKey, "how single registries are reached; each one's credentials go to it and to no other",
+		{registriesKey, "how single registries are reached; each one's credentials go to it and its token server alone",
 			"[{authority: registry.example:5000, username: me, password: …, token: …, ca: ca.pem, insecure-http: false, skip-verify: false}]"},
 		{secretPatternsKey, "further secrets to search for: names and regular expressions (RE2)", "{ticket: 'TKT-[0-9]{12}'}"},
 		{searchPatternsKey, "what else to search files for: names and regular expressions (RE2)", "{copyright: '(?i)copyright'}"},
@@ -85,7 +85,7 @@ func (a *Analysis) Register(fs *pflag.FlagSet) {
 	fs.StringVar(&r.Username, "registry.username", "", "user of that registry")
 	fs.StringVar(&r.Password, "registry.password", "", "password of that registry")
 	fs.StringVar(&r.Token, "registry.token", "", "bearer token of that registry, instead of user and password")
-	fs.StringVar(&r.CA, "registry.ca", "", "PEM file of certificates to trust besides the system's")
+	fs.StringVar(&r.CA, "registry.ca", "", "PEM file of certificates to trust for that registry, besides the system's")
 	fs.BoolVar(&r.InsecureHTTP, "registry.insecure-http", false, "speak plain HTTP to that registry")
 	fs.BoolVar(&r.SkipVerify, "registry.skip-verify", false, "do not verify that registry's certificate")
 	fs.VisitAll(func(f *pflag.Flag) {

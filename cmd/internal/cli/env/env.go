@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/tidepole/tidepole/cmd/internal/cli/config"
 	"github.com/tidepole/tidepole/formats/table"
@@ -28,6 +29,7 @@ type Env struct {
 	Now     func() time.Time
 
 	Version Version
+	Program string // the executable that this is; "" where it cannot be run once more
 
 	// What follows is set once the command line and the configuration are read.
 
@@ -36,10 +38,13 @@ type Env struct {
 
 	Global   Global
 	Analysis Analysis
+	Bounds   Bounds
 
 	AdminPassword string // of the server that serve runs; "" where none is given
 	Config        *config.Config
 	Log           *slog.Logger
+	Tracer        trace.Tracer // of a server; nil where nothing is traced
+	EndTrace      func(error)  // ends the trace of the command, if there is one; nil where there is none
 
 	temp temp
 }
@@ -78,6 +83,8 @@ type Global struct {
 	Format       string
 	Quiet        bool
 	Verbose      int
+	LogFormat    string // one of logs.Formats
+	LogLevel     string // "": as the command and Verbose have it
 	TempDir      string
 	Timeout      time.Duration
 }

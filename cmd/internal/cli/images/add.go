@@ -36,6 +36,7 @@ type addOptions struct {
 	target      engine.Target
 	force       bool
 	noSubscribe bool
+	bulk        bool
 	wait        waitOptions
 }
 
@@ -44,6 +45,9 @@ func add(e *env.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add IMAGE", Short: "Analyse an image and keep its evidence", Args: cobra.ExactArgs(1),
 		Long: addHelp + strings.Join(engine.SourceNames(), ", ") + ".",
+		Example: `  tidepole image add registry.example/shop/web:1.4 --wait             # the server pulls it
+  tidepole image add shop/web:1.4 --from docker --wait                # analysed here
+  syft -o json shop/web:1.4 | tidepole image add shop/web:1.4 --from -`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := engine.OnlyWith(cmd.Flags(), "--from", o.target.From != "", env.HereFlags...); err != nil {
 				return err
@@ -55,6 +59,8 @@ func add(e *env.Env) *cobra.Command {
 	o.target.Register(fs, "`SOURCE[:REF]` to analyse here; without it the server pulls the image")
 	fs.BoolVarP(&o.force, "force", "f", false, "analyse again what is known already")
 	fs.BoolVarP(&o.noSubscribe, "no-auto-subscribe", "n", false, "do not watch the tag for new images")
+	fs.BoolVar(&o.bulk, "bulk", false, "nobody waits for it: the server does first what somebody waits for")
+	config.Key(fs, "bulk", "image.add.bulk")
 	config.Key(fs, "force", "image.add.force")
 	config.Key(fs, "no-auto-subscribe", "image.no-auto-subscribe")
 	o.wait.register(fs)
@@ -68,13 +74,18 @@ func runAdd(ctx context.Context, e *env.Env, o addOptions, name string) error {
 	if err != nil {
 		return err
 	}
+	if ref, err := reference.Parse(name); err == nil && o.target.Records() {
+		if err := ref.Check(); err != nil {
+			return err
+		}
+	}
 	display := progress.New(e)
 	defer display.Close()
 	c, err := remote.Connect(e, display)
 	if err != nil {
 		return err
 	}
-	options := wire.AddOptions{Force: o.force, NoSubscribe: o.noSubscribe}
+	options := wire.AddOptions{Force: o.force, NoSubscribe: o.noSubscribe, Bulk: o.bulk}
 	var receipt wire.Receipt
 	if o.target.From == "" {
 		receipt, err = addCentral(ctx, c, o, name, options)

@@ -55,6 +55,9 @@ func check(e *env.Env) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
 		Use: "check IMAGE", Aliases: []string{"evaluate"}, Short: "Judge an image by a policy", Long: checkHelp, Args: cobra.ExactArgs(1),
+		Example: `  tidepole image check shop/web:1.4 --detail
+  tidepole image check shop/web:1.4 -f --max-db-age 5d   # in a build: exit code 2 where the policy fails
+  tidepole image check shop/web:1.4 --local              # without a server`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := engine.OnlyLocal(cmd.Flags(), o.local, localFlags...); err != nil {
 				return err
@@ -69,7 +72,7 @@ func check(e *env.Env) *cobra.Command {
 	fs.StringVarP(&o.tag, "tag", "t", "", "`TAG` to judge the image under")
 	fs.BoolVarP(&o.gate.fail, "fail-based-on-results", "f", false, "end with 2 where the policy fails")
 	fs.IntVar(&o.gate.code, "exit-code", exit.Refused, "with --fail-based-on-results: `N` instead of 2")
-	fs.BoolVar(&o.gate.complete, "require-complete", false, "end with 3 where evidence is incomplete or was never taken, or the database is absent")
+	fs.BoolVar(&o.gate.complete, "require-complete", false, "end with 3 where evidence is incomplete or was never taken, the database is absent or has no records of the distribution, or no rule is about the image")
 	fs.Var(&o.gate.maxAge, "max-db-age", "end with 3 where the database is absent or older than `AGE`, as in 5d or 36h")
 	fs.BoolVar(&o.local, "local", false, "analyse and judge in this process, without a server")
 	o.target.RegisterLong(fs, fromUsage+" (with --local)")
@@ -92,7 +95,8 @@ func runCheck(ctx context.Context, e *env.Env, o checkOptions, name string) erro
 		return err
 	}
 	if o.gate.code < 1 || o.gate.code > 255 {
-		return fault.New(fault.Invalid, "--exit-code %d is not between 1 and 255", o.gate.code)
+		return fault.New(fault.Invalid, "--exit-code %d is not between 1 and 255", o.gate.code).
+			WithHint("leave it out for %d; see tidepole help exit-codes", exit.Refused)
 	}
 	look := checkRemote
 	if o.local {

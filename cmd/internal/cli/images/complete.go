@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidepole/tidepole/client"
 	"github.com/tidepole/tidepole/formats/bundle"
+	"github.com/tidepole/tidepole/formats/report"
 )
 
 // untaken says which kinds of evidence were never taken of an image, as is so
@@ -46,7 +47,11 @@ func (j judgement) next() string {
 	if len(j.absent) > 0 {
 		hints = append(hints, "analyse the image itself, with tidepole image add IMAGE --force")
 	}
-	if e := j.latest(); len(hints) == 0 || !e.Database.Present {
+	e := j.latest()
+	if slices.ContainsFunc(e.Problems, func(p report.Problem) bool { return p.Type == report.ProblemNotJudged }) {
+		hints = append(hints, "look at the mappings and rules of policy "+j.check.PolicyID)
+	}
+	if len(hints) == 0 || !e.Database.Present {
 		hints = append(hints, "tidepole vulndb status shows the database")
 	}
 	return strings.Join(hints, "; ") + "; see tidepole help exit-codes"

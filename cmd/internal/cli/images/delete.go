@@ -2,6 +2,7 @@ package images
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func remove(e *env.Env) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error { return runDelete(cmd.Context(), e, o, args) },
 	}
 	cmd.Flags().BoolVarP(&o.all, "all", "a", false, "delete every image")
-	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "delete even what is being analysed or subscribed to")
+	cmd.Flags().BoolVarP(&o.force, "force", "f", false, "delete even what is being analysed or subscribed to, as every image is that was added")
 	config.Key(cmd.Flags(), "force", "image.delete.force")
 	output.Flag(cmd, &e.Global.Format, formats...)
 	return cmd
@@ -58,8 +59,13 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 			digests = append(digests, image.Digest)
 		}
 	}
+	var unknown []error
 	for _, name := range args {
 		found, err := remote.Find(ctx, e, c, name)
+		if fault.Of(err) == fault.NotFound && len(args) > 1 { // the others are deleted all the same
+			unknown = append(unknown, err)
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -67,6 +73,9 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 			digests = append(digests, found.Digest)
 		}
 		tagsOf[found.Digest] = tags(found.Image)
+	}
+	if len(digests) == 0 && len(unknown) > 0 {
+		return missing(unknown)
 	}
 	if len(digests) == 0 {
 		return showDeletions(e, format, []wire.Deletion{})
@@ -83,12 +92,21 @@ func runDelete(ctx context.Context, e *env.Env, o deleteOptions, args []string) 
 	if err := showDeletions(e, format, deletions); err != nil {
 		return err
 	}
-	return undeleted(format, deletions)
+	return errors.Join(missing(unknown), undeleted(format, deletions, o.force))
+}
+
+// missing is the error where some of the images that were named are not there.
+func missing(unknown []error) error {
+	if len(unknown) < 2 {
+		return errors.Join(unknown...)
+	}
+	f := fault.New(fault.NotFound, "%w", errors.Join(unknown...))
+	return f.WithHint("%s", fault.Hint(unknown[0]))
 }
 
 // undeleted is the error where images are still there. Why is in the result
 // already, unless that is ids alone.
-func undeleted(format string, deletions []wire.Deletion) error {
+func undeleted(format string, deletions []wire.Deletion, force bool) error {
 	kept := slices.DeleteFunc(slices.Clone(deletions), func(d wire.Deletion) bool { return d.Status == wire.Deleting })
 	if len(kept) == 0 {
 		return nil
@@ -96,6 +114,9 @@ func undeleted(format string, deletions []wire.Deletion) error {
 	f := fault.New(fault.Conflict, "%d of %d images were not deleted", len(kept), len(deletions))
 	if format == output.ID {
 		f = fault.New(fault.Conflict, "delete %s: %s", kept[0].Digest, kept[0].Detail)
+	}
+	if !force && slices.ContainsFunc(kept, func(d wire.Deletion) bool { return d.Status == "delete_failed" }) {
+		f.WithHint("--force deletes them all the same; subscriptions to their tags become inactive")
 	}
 	return f
 }

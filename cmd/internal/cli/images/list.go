@@ -31,6 +31,8 @@ func list(e *env.Env) *cobra.Command {
 	var o listOptions
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the server's images", Args: cobra.NoArgs,
+		Example: `  tidepole image list -s analysis-failed
+  tidepole image list -i shop/web:1.4 --history -o json`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runList(cmd.Context(), e, o) },
 	}
 	fs := cmd.Flags()

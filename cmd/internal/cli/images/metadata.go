@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -62,6 +63,9 @@ func runMetadata(ctx context.Context, e *env.Env, o metadataOptions, name string
 		data, err := base64.StdEncoding.DecodeString(m.Data)
 		if err != nil {
 			return fault.New(fault.Internal, "read metadata %s: the server's answer is not base64: %w", o.kind, err)
+		}
+		if m.Type == "docker_history" && !bytes.HasSuffix(data, []byte("\n")) { // it has no digest that counts its bytes
+			data = append(data, '\n')
 		}
 		_, err = w.Write(data)
 		return err

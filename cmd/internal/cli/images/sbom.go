@@ -23,7 +23,8 @@ func sbom(e *env.Env) *cobra.Command {
 	var o sbomOptions
 	cmd := &cobra.Command{
 		Use: "sbom IMAGE", Short: "Write an image's software bill of materials", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return runSBOM(cmd.Context(), e, o, args[0]) },
+		Example: `  tidepole image sbom shop/web:1.4 -o spdx-json -f web.spdx.json`,
+		RunE:    func(cmd *cobra.Command, args []string) error { return runSBOM(cmd.Context(), e, o, args[0]) },
 	}
 	o.file.Register(cmd.Flags(), "image.sbom", "f")
 	output.FlagWithKey(cmd, &o.format, "image.sbom.format", sbomFormats...)

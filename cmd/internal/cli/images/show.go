@@ -89,6 +89,9 @@ func history(w io.Writer, image wire.Image) error {
 		if t.Source.HostID != "" {
 			text += " on " + t.Source.HostID
 		}
+		if t.Source.Worker != "" {
+			text += ", worker " + t.Source.Worker
+		}
 		if t.Reason != "" {
 			text += ": " + t.Reason
 		}

@@ -24,7 +24,7 @@ func (g gate) undecided(now time.Time, j judgement, e wire.Evaluation) string {
 			why = append(why, gaps(j.gaps))
 		}
 		for _, p := range e.Problems {
-			if p.Type == report.ProblemNoData {
+			if p.Undecided() {
 				why = append(why, p.Details)
 			}
 		}

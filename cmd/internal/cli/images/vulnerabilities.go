@@ -34,6 +34,8 @@ func vulnerabilities(e *env.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "vulnerabilities IMAGE", Aliases: []string{"vulns", "vuln"}, Short: "Show the known vulnerabilities of an image's packages",
 		Args: cobra.MaximumNArgs(1),
+		Example: `  tidepole image vulnerabilities shop/web:1.4
+  tidepole image vulnerabilities shop/web:1.4 -t non-os -o csv`,
 		RunE: func(cmd *cobra.Command, args []string) error { return runVulnerabilities(cmd.Context(), e, o, args) },
 	}
 	fs := cmd.Flags()

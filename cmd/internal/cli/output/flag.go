@@ -34,7 +34,11 @@ func Flag(cmd *cobra.Command, format *string, has ...string) {
 
 // FlagWithKey is Flag for a command whose formats are its own.
 func FlagWithKey(cmd *cobra.Command, format *string, key string, has ...string) {
-	cmd.Flags().StringVarP(format, "output", "o", "", "output format: "+strings.Join(has, ", "))
+	usage := "output format: " + strings.Join(has, ", ")
+	if slices.Contains(has, JSONRaw) {
+		usage += "; json has keys as imageDigest, json-raw those of the API, image_digest"
+	}
+	cmd.Flags().StringVarP(format, "output", "o", "", usage)
 	config.Key(cmd.Flags(), "output", key)
 	cmd.Flags().Lookup("output").Annotations[formatsNote] = has
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(has, cobra.ShellCompDirectiveNoFileComp))

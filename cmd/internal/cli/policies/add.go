@@ -20,6 +20,8 @@ func add(e *env.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "add -i FILE", Short: "Add a policy from a file", Args: cobra.NoArgs,
 		Long: "Add a policy from a JSON file, or from standard input (-). It is checked first, and\nall its defects are listed; \"tidepole policy gates\" shows what rules may be about.",
+		Example: `  tidepole policy add -i mine.json
+  tidepole policy activate mine`,
 	}
 	return fromFile(e, cmd, func(ctx context.Context, c *client.Client, p policy.Policy) (wire.PolicyRecord, error) {
 		return c.AddPolicy(ctx, p)
@@ -55,6 +57,9 @@ func fromFile(e *env.Env, cmd *cobra.Command, send func(context.Context, *client
 		r, err := send(cmd.Context(), c, p)
 		if err != nil {
 			return err
+		}
+		for _, idle := range engine.Idle(p) {
+			e.Warn("", "policy %s: %s", p.ID, idle)
 		}
 		return show(e.Out, format, r)
 	}

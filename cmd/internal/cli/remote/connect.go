@@ -34,12 +34,12 @@ func Connect(e *env.Env, display *progress.Display) (*client.Client, error) {
 	if err := named(e.Global.URL); err != nil {
 		return nil, err
 	}
-	password, err := password(e)
+	password, from, err := password(e)
 	if err != nil {
 		return nil, err
 	}
 	o := client.Options{
-		URL: e.Global.URL, Username: e.Global.Username, Password: password, Account: e.Global.Account,
+		URL: e.Global.URL, Username: e.Global.Username, Password: password, PasswordFrom: from, Account: e.Global.Account,
 		UserAgent: "tidepole/" + e.Version.Number, CAFiles: e.Global.CAFiles,
 		Proxy: http.ProxyFromEnvironment, Timeout: e.Global.Timeout,
 		StateDir: stateDir(e),
@@ -104,25 +104,26 @@ func stateDir(e *env.Env) string {
 }
 
 // password is the one given or, for the server of this machine's own user,
-// the one that the server generated.
-func password(e *env.Env) (string, error) {
+// the one that the server generated; and where it is from.
+func password(e *env.Env) (plain, from string, err error) {
 	if e.Config.Lured("url", "password", "password-file") {
-		return "", fault.New(fault.Forbidden, "sign in at %s: %s in the working folder names this server, and the password is not from there", e.Global.URL, e.Config.Path).
+		return "", "", fault.New(fault.Forbidden, "sign in at %s: %s in the working folder names this server, and the password is not from there", e.Global.URL, e.Config.Path).
 			WithHint("if you trust the file, name it: -c %s or TIDEPOLE_CONFIG; else set --url or TIDEPOLE_URL", e.Config.Path)
 	}
 	switch {
 	case e.Global.PasswordFile != "" && (e.Global.Password == "" || e.Config.Outranks("password-file", "password")):
-		return ReadPassword(e.Global.PasswordFile)
+		plain, err = ReadPassword(e.Global.PasswordFile)
+		return plain, "file " + e.Global.PasswordFile + ", which " + e.Config.Origin("password-file") + " names", err
 	case e.Global.Password != "":
-		return e.Global.Password, nil
+		return e.Global.Password, e.Config.Origin("password"), nil
 	case strings.TrimRight(e.Global.URL, "/") == DefaultURL && e.Global.Username == "admin":
 		file := filepath.Join(config.DataDir(e.Lookup), "admin-password")
 		if password, err := ReadPassword(file); err == nil && filepath.IsAbs(file) {
 			e.Log.Debug("using the local server's generated password", "file", file)
-			return password, nil
+			return password, "file " + file + ", where a server of yours keeps the first password of the user admin", nil
 		}
 	}
-	return "", nil
+	return "", "", nil
 }
 
 // ReadPassword is the first line of a file.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/tidepole/tidepole/client"
 	"github.com/tidepole/tidepole/cmd/internal/cli/env"
@@ -33,6 +34,7 @@ func Image(ctx context.Context, e *env.Env, name string) (*client.Client, Found,
 // Find is the image that a person means: by tag, digest or image id. Of several
 // the newest is taken, and said so.
 func Find(ctx context.Context, e *env.Env, c *client.Client, name string) (Found, error) {
+	name = canonical(name)
 	switch {
 	case reference.IsDigest(name):
 		return byDigest(ctx, e, c, name)
@@ -54,6 +56,14 @@ func Find(ctx context.Context, e *env.Env, c *client.Client, name string) (Found
 	found, err := newest(e, images, err, ref.FullTag())
 	found.Tag = ref.FullTag()
 	return found, err
+}
+
+// canonical is a digest or an image id in lower case; other names stay as they are.
+func canonical(name string) string {
+	if small := strings.ToLower(name); imageID.MatchString(small) {
+		return small
+	}
+	return reference.Canonical(name)
 }
 
 func byDigest(ctx context.Context, e *env.Env, c *client.Client, digest string) (Found, error) {

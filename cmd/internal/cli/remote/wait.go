@@ -22,8 +22,13 @@ func Wait(ctx context.Context, c *client.Client, digest string, timeout time.Dur
 	defer cancel()
 	image, err := c.Wait(limited, digest, client.WaitOptions{
 		Interval: firstPause,
-		OnChange: func(i wire.Image) { note(State(i)) },
-		OnError:  func(error) { note("the server does not answer; waiting for it") },
+		OnChange: func(i wire.Image) {
+			if i.Status == wire.AnalysisFailed {
+				i.StatusReason = "" // the error that follows says why
+			}
+			note(State(i))
+		},
+		OnError: func(error) { note("the server does not answer; waiting for it") },
 	})
 	if errors.Is(err, client.ErrWaitTimeout) && ctx.Err() == nil {
 		return image, exit.With(exit.TimedOut, err)

@@ -30,8 +30,8 @@ var formats = []string{output.Text, output.JSON, output.JSONRaw}
 
 // Command is "system" with its verbs.
 func Command(e *env.Env) *cobra.Command {
-	cmd := &cobra.Command{Use: "system", Short: "Show the server's state, and wait for it"}
-	cmd.AddCommand(status(e), wait(e))
+	cmd := &cobra.Command{Use: "system", Short: "Show the server's state, wait for it; back it up, restore it, move it"}
+	cmd.AddCommand(status(e), ready(e), wait(e), backup(e), restore(e), migrate(e))
 	return cmd
 }
 

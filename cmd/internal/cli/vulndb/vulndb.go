@@ -54,7 +54,7 @@ type options struct {
 func (o *options) register(e *env.Env, cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.local, "local", false, "this user's own database instead of the server's")
 	config.Key(cmd.Flags(), "local", "vulndb.local")
-	o.files.Register(cmd.Flags())
+	o.files.RegisterDir(cmd.Flags())
 	o.flags = cmd.Flags()
 	output.Flag(cmd, &e.Global.Format, formats...)
 }
@@ -142,6 +142,7 @@ func update(e *env.Env) *cobra.Command {
 		},
 	}
 	o.register(e, cmd)
+	o.files.RegisterURL(cmd.Flags())
 	config.Duration(cmd.Flags(), &timeout, "timeout", timeout, "how long the update may take in all")
 	config.Key(cmd.Flags(), "timeout", "vulndb.update.timeout")
 	return cmd
@@ -153,6 +154,8 @@ func imports(e *env.Env) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "import FILE", Short: "Bring a database in from a file", Args: cobra.ExactArgs(1),
 		Long: "Bring a database in from a file, or from standard input (-): an archive\n(.tar.zst, .tar.gz, .tar.xz, .tar) or the database itself.",
+		Example: `  tidepole vulndb import vulnerability-db_v6.1.10.tar.zst
+  tidepole vulndb import --local vulnerability-db_v6.1.10.tar.zst   # for image check --local`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.on(e, func(db database) (report.Database, error) {
 				return importFile(cmd.Context(), e, db, args[0], checksum)

@@ -1,0 +1,53 @@
+package sbom
+
+import (
+	"context"
+
+	"github.com/anchore/syft/syft/artifact"
+	"github.com/anchore/syft/syft/file"
+	"github.com/anchore/syft/syft/pkg"
+)
+
+// ownership gives the relationships of packages to the files that they own.
+//
+// They are most of an image's relationships. syft makes them of copies of the
+// packages, with an index of all of them in the end, and asks nothing of them that
+// it does not know from the packages, too. Here they are two numbers each.
+func ownership(ctx context.Context, packages *pkg.Collection, r file.PathResolver, ends *ends) ([]relation, error) {
+	var list []relation
+	for p := range packages.Enumerate() {
+		owner, ok := p.Metadata.(pkg.FileOwner)
+		if !ok {
+			continue
+		}
+		from, ok := parseHex(string(p.ID()))
+		if !ok {
+			continue // no package of syft's
+		}
+		own := map[uint64]bool{} // a file is found at many paths
+		for _, path := range owner.OwnedFiles() {
+			if ctx.Err() != nil {
+				continue // the packages are still being enumerated
+			}
+			found, err := r.FilesByPath(path)
+			if err != nil {
+				break
+			}
+			for _, l := range found {
+				to := uint64(identity(l.Coordinates))
+				if own[to] {
+					continue
+				}
+				own[to] = true
+				if len(found) != 1 || l.RealPath != path { // else it was found where it is
+					ends.files[l.Coordinates] = to
+				}
+				list = append(list, relation{from: from, to: to, kind: artifact.ContainsRelationship})
+			}
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return list, nil
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"testing"
+	"time"
+
+	"github.com/tidepole/tidepole/cmd/internal/cli/env"
+)
+
+// percent is how soon the runtime looks for garbage.
+func percent() uint64 {
+	s := []metrics.Sample{{Name: "/gc/gogc:percent"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
+}
+
+// becomes looks for garbage until that is so.
+func becomes(t *testing.T, what string, ok func(uint64) bool) {
+	t.Helper()
+	for end := time.Now().Add(time.Minute); !ok(percent()); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%s: %d percent", what, percent())
+		}
+		runtime.GC()
+	}
+}
+
+func TestGarbageIsLookedForByWhatIsInUse(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	e := &env.Env{Lookup: func(string) (string, bool) { return "", false }}
+	first, second := collectSooner(e), collectSooner(e)
+	much := make([]byte, 2*garbageRoom)
+	becomes(t, "with twice the room in use", func(p uint64) bool { return p >= leastRoom && p <= 50 })
+	runtime.KeepAlive(much)
+	much = make([]byte, 8*garbageRoom)
+	becomes(t, "with much in use", func(p uint64) bool { return p == leastRoom })
+	runtime.KeepAlive(much)
+	much = nil
+	becomes(t, "with little in use", func(p uint64) bool { return p > 100 })
+	first()
+	first()
+	if p := percent(); p <= 100 {
+		t.Errorf("while there is another analysis: %d percent", p)
+	}
+	second()
+	runtime.GC()
+	if p := percent(); p != 100 {
+		t.Errorf("after the last analysis: %d percent, want the 100 of before", p)
+	}
+}
+
+func TestGarbageIsLookedForAsTheEnvironmentSays(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	e := &env.Env{Lookup: func(name string) (string, bool) { return "100", name == "GOGC" }}
+	defer collectSooner(e)()
+	if p := percent(); p != 100 {
+		t.Errorf("%d percent, want 100", p)
+	}
+}
