@@ -1,7 +1,11 @@
 package e2e_test
 
 import (
+	"bufio"
 	"bytes"
+	"errors"
+	"io/fs"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -119,21 +123,56 @@ func TestServerThatIsAskedToStopRequeuesItsWork(t *testing.T) {
 
 func TestInterruptLeavesNothingBehind(t *testing.T) {
 	p := plantedImage(t)
-	u := newUser(t).with(openRegistry(t)...)
-	for _, after := range []time.Duration{50 * time.Millisecond, 600 * time.Millisecond, 2 * time.Second} {
-		b := u.startCommand("image", "analyze", p.name, "--from", "registry", "-o", u.home+"/evidence")
-		time.Sleep(after)
-		b.cmd.Process.Signal(syscall.SIGINT)
-		code := b.wait(t)
-		if status := b.cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() == syscall.SIGINT {
-			code = 130 // interrupted before it could say so itself: a shell shows the same
-		}
-		if code != 130 {
-			t.Errorf("interrupted after %v it ended with %d\n%s", after, code, b.stderr.String())
-		}
-		u.clean()
-		if out, err := exec.Command("ls", u.home+"/evidence").CombinedOutput(); err == nil {
-			t.Errorf("interrupted after %v it left %s", after, out)
+	for _, stage := range []string{"resolve:", "pull:", "catalog:"} {
+		t.Run(strings.TrimSuffix(stage, ":"), func(t *testing.T) {
+			u := newUser(t).with(openRegistry(t)...)
+			// A quick machine may be done before the interrupt arrives. What
+			// was done in time is whole, and the next one is interrupted.
+			for range 20 {
+				to := t.TempDir() + "/evidence"
+				code := u.interruptedAt(stage, "image", "analyze", p.name, "--from", "registry", "--no-cache", "-o", to)
+				_, err := os.Stat(to + "/manifest.json")
+				if code == 0 && err == nil {
+					continue
+				}
+				if code != 130 {
+					t.Errorf("it ended with %d, the evidence: %v", code, err)
+				}
+				u.clean()
+				if _, err := os.Stat(to); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("it left %s: %v", to, err)
+				}
+				return
+			}
+			t.Error("it was never interrupted in time")
+		})
+	}
+}
+
+// interruptedAt runs the program until it says that a stage has begun, and
+// interrupts it there. It gives the exit code as a shell shows it.
+func (u *user) interruptedAt(stage string, args ...string) int {
+	u.t.Helper()
+	cmd, cancel := u.command(args...)
+	defer cancel()
+	stderr, err := cmd.StderrPipe()
+	do(u.t, err)
+	do(u.t, cmd.Start())
+	var said strings.Builder
+	seen := false
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if !seen && strings.HasPrefix(lines.Text(), stage) {
+			seen = true
+			cmd.Process.Signal(syscall.SIGINT)
 		}
 	}
+	cmd.Wait()
+	if !seen {
+		u.t.Fatalf("%v does not say %q:\n%s", args, stage, said.String())
+	}
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() && status.Signal() == syscall.SIGINT {
+		return 130 // interrupted before it could say so itself: a shell shows the same
+	}
+	return cmd.ProcessState.ExitCode()
 }

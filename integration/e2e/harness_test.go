@@ -156,7 +156,7 @@ func (s *server) start(args ...string) {
 	}
 	s.exited = make(chan error, 1)
 	go func(cmd *exec.Cmd, exited chan error) { exited <- cmd.Wait() }(s.cmd, s.exited)
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		if url, err := os.ReadFile(ready); err == nil && len(url) > 0 {
 			s.addr = strings.TrimPrefix(strings.TrimSpace(string(url)), "http://")
