@@ -17,21 +17,40 @@ import (
 
 func TestUTF16(t *testing.T) {
 	m := matcher(t, secrets.Options{})
-	text := strings.Repeat("größer 𝄞\n", 500) + "ключ = " + token(1) + "\r\n"
-	units := utf16.Encode([]rune(text))
-	before := len(utf16.Encode([]rune(text[:strings.Index(text, "ghp_")])))
-	want := []bundle.Match{{
-		Classification: "github-pat", LineNumber: 501, LineOffset: 2 * 7,
-		SeekPosition: int64(2 + 2*before), Length: 2 * 40,
-	}}
-	for name, order := range map[string]binary.AppendByteOrder{"little": binary.LittleEndian, "big": binary.BigEndian} {
-		content := order.AppendUint16(nil, 0xfeff)
-		for _, u := range units {
-			content = order.AppendUint16(content, u)
-		}
-		if diff := cmp.Diff(want, scan(t, m, "/f", string(content))); diff != "" {
-			t.Errorf("%s endian: %s", name, diff)
-		}
+	text := "# größer" + strings.Repeat("größer 𝄞\n", 500) + "ключ = " + token(1) + "\r\n"
+	ascii := "[remote]" + text
+	for name, test := range map[string]struct {
+		text  string
+		order binary.AppendByteOrder
+		mark  int64
+		found bool
+	}{
+		"little endian":                {text, binary.LittleEndian, 2, true},
+		"big endian":                   {text, binary.BigEndian, 2, true},
+		"little endian without a mark": {ascii, binary.LittleEndian, 0, true},
+		"big endian without a mark":    {ascii, binary.BigEndian, 0, true},
+		"seven characters of ASCII":    {"[remot]ü" + text, binary.LittleEndian, 0, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var content []byte
+			if test.mark > 0 {
+				content = test.order.AppendUint16(nil, 0xfeff)
+			}
+			for _, u := range utf16.Encode([]rune(test.text)) {
+				content = test.order.AppendUint16(content, u)
+			}
+			before := len(utf16.Encode([]rune(test.text[:strings.Index(test.text, "ghp_")])))
+			var want []bundle.Match
+			if test.found {
+				want = []bundle.Match{{
+					Classification: "github-pat", LineNumber: 501, LineOffset: 2 * 7,
+					SeekPosition: test.mark + int64(2*before), Length: 2 * 40,
+				}}
+			}
+			if diff := cmp.Diff(want, scan(t, m, "/f", string(content))); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 

@@ -31,7 +31,7 @@ func (m *Matcher) Plain(name string, text []byte) []bundle.Match {
 		}
 	}
 	found = resolve(found)
-	start(false).locate(text, 0, found)
+	place{line: 1}.locate(text, 0, found)
 	return matchesOf(found)
 }
 

@@ -101,6 +101,7 @@ func FuzzScan(f *testing.F) {
 		}
 	}
 	f.Add([]byte("\xff\xfeg\x00\x00\xd8h\x00p"))
+	f.Add([]byte("t\x00o\x00k\x00e\x00n\x00 \x00=\x00 \x00\x00\xd8h\x00p"))
 	f.Add([]byte(zip(token(1))))
 	m := matcher(f, secrets.Options{Extra: map[string]string{"any": `\w+=.`, "none": `x*`}, MaxFileSize: 1 << 16})
 	f.Fuzz(func(t *testing.T, content []byte) {

@@ -14,15 +14,6 @@ type place struct {
 	offset    int64 // in the file
 }
 
-// start is the place before the first character.
-func start(wide bool) place {
-	p := place{wide: wide, line: 1}
-	if wide {
-		p.offset, p.lineStart = 2, 2 // the mark
-	}
-	return p
-}
-
 // after is the place behind passed, which follows p.
 func (p place) after(passed []byte) place {
 	if n := bytes.Count(passed, []byte{'\n'}); n > 0 {

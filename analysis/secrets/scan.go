@@ -18,9 +18,9 @@ import (
 // err is a failure to read r.
 //
 // The file is read piece by piece: it takes 0.4 MB of memory, whatever its
-// size; the user's patterns take the whole file besides. UTF-16 text (with its
-// mark) and gzip are searched decoded: places in UTF-16 text are those of the
-// file, places in gzip are those of what it holds.
+// size; the user's patterns take the whole file besides. UTF-16 text and gzip are
+// searched decoded: places in UTF-16 text are those of the file, places in gzip
+// are those of what it holds.
 func (m *Matcher) Scan(name string, size int64, r io.Reader) (matches []bundle.Match, skipped string, err error) {
 	if size > m.maxFileSize {
 		return nil, m.tooLarge(), nil
@@ -49,7 +49,7 @@ func (m *Matcher) search(s *scratch, name pathName, noise bool, r io.Reader) ([]
 	case err != nil:
 		return nil, "", fmt.Errorf("search %q: %w", name.path, err)
 	}
-	more, cutPatterns := m.searchPatterns(s.whole, t.wide)
+	more, cutPatterns := m.searchPatterns(s.whole, t.start)
 	if cut = append(cut, cutPatterns...); len(cut) > 0 {
 		skipped = join(skipped, "too many matches of "+strings.Join(cut, ", ")+": the rest of them is left out")
 	}
@@ -58,7 +58,7 @@ func (m *Matcher) search(s *scratch, name pathName, noise bool, r io.Reader) ([]
 
 // read reads the text to its end, searching it for the rules' secrets on the way.
 func (m *Matcher) read(s *scratch, t *text, rules *search) (found []finding, cut []string) {
-	for w, more := newStretch(s.buf, t.wide), true; more; w.move() {
+	for w, more := newStretch(s.buf, t.start), true; more; w.move() {
 		from := len(w.text)
 		more = w.fill(t)
 		if len(m.patterns) > 0 {
@@ -76,7 +76,7 @@ func (m *Matcher) read(s *scratch, t *text, rules *search) (found []finding, cut
 
 // searchPatterns tries the user's patterns on the whole text. cut names those
 // of which there was more than the limit.
-func (m *Matcher) searchPatterns(whole []byte, wide bool) (found []finding, cut []string) {
+func (m *Matcher) searchPatterns(whole []byte, start place) (found []finding, cut []string) {
 	for _, p := range m.patterns {
 		more, all := p.searchFile(whole)
 		if found = append(found, more...); !all {
@@ -84,7 +84,7 @@ func (m *Matcher) searchPatterns(whole []byte, wide bool) (found []finding, cut 
 		}
 	}
 	slices.SortFunc(found, finding.compare)
-	start(wide).locate(whole, 0, found)
+	start.locate(whole, 0, found)
 	return found, cut
 }
 

@@ -19,8 +19,8 @@ type stretch struct {
 	place    place  // of the first byte of text
 }
 
-func newStretch(buf []byte, wide bool) *stretch {
-	return &stretch{text: buf[:0], place: start(wide)}
+func newStretch(buf []byte, start place) *stretch {
+	return &stretch{text: buf[:0], place: start}
 }
 
 // fill reads what follows; more is false when that is the end.

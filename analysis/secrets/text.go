@@ -18,10 +18,13 @@ import (
 type text struct {
 	r       io.Reader
 	raw     *counted
-	heads   [2][3]byte // of the file, and of what it inflates to
+	heads   [2][headSize]byte // of the file, and of what it inflates to
 	inflate *inflater
-	wide    bool // UTF-16: two bytes a unit, after a mark of two
+	start   place // of the first character
 }
+
+// headSize is how many bytes tell what a file is.
+const headSize = 16
 
 // maxHead is how much of a gzip file may say nothing before it counts as damaged.
 const maxHead = 64 << 10
@@ -31,40 +34,67 @@ var errTooLarge = errors.New("larger than the limit")
 // open finds out what r holds; s has the memory for it.
 func (s *scratch) open(r io.Reader, limit int64) *text {
 	s.raw = counted{r: r, left: limit}
-	s.text = text{raw: &s.raw}
+	s.text = text{raw: &s.raw, start: place{line: 1}}
 	t := &s.text
 	head := t.peek(&s.raw, &t.heads[0])
-	if bytes.Equal(head, []byte{0x1f, 0x8b, 8}) {
+	if bytes.HasPrefix(head, []byte{0x1f, 0x8b, 8}) {
 		t.inflate = &inflater{raw: &rewinder{r: t.r}, limit: limit}
 		t.inflate.begin(&s.gzip)
 		head = t.peek(t.inflate, &t.heads[1])
 	}
-	switch {
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
-		t.narrow(binary.LittleEndian)
-	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		t.narrow(binary.BigEndian)
+	if order, mark := utf16Order(head); order != nil {
+		t.narrow(order, mark)
 	}
 	return t
 }
 
+// utf16Order is the order of bytes in text that is UTF-16, and how long the mark
+// before it is; nil: it is none. Text without a mark is known by what it begins
+// with: eight characters of ASCII, each beside a zero.
+func utf16Order(head []byte) (order binary.ByteOrder, mark int) {
+	switch {
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}):
+		return binary.LittleEndian, 2
+	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
+		return binary.BigEndian, 2
+	case len(head) < headSize:
+		return nil, 0
+	case head[0] != 0 && isWideASCII(head, binary.LittleEndian):
+		return binary.LittleEndian, 0
+	case head[0] == 0 && isWideASCII(head, binary.BigEndian):
+		return binary.BigEndian, 0
+	}
+	return nil, 0
+}
+
+func isWideASCII(p []byte, order binary.ByteOrder) bool {
+	for ; len(p) > 1; p = p[2:] {
+		switch u := order.Uint16(p); {
+		case ' ' <= u && u <= '~', u == '\t', u == '\n', u == '\r':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
 // peek reads the first bytes of r into head; t reads them again.
-func (t *text) peek(r io.Reader, head *[3]byte) []byte {
+func (t *text) peek(r io.Reader, head *[headSize]byte) []byte {
 	n, _ := io.ReadFull(r, head[:])
 	t.r = io.MultiReader(bytes.NewReader(head[:n]), r)
 	return head[:n]
 }
 
-func (t *text) narrow(order binary.ByteOrder) {
-	var mark [2]byte
-	io.ReadFull(t.r, mark[:])
-	t.r, t.wide = &narrower{r: t.r, order: order}, true
+func (t *text) narrow(order binary.ByteOrder, mark int) {
+	io.CopyN(io.Discard, t.r, int64(mark))
+	t.r = &narrower{r: t.r, order: order}
+	t.start = place{wide: true, line: 1, offset: int64(mark), lineStart: int64(mark)}
 }
 
 // fill reads into buf until it has no room for more. more is false at the end.
 func (t *text) fill(buf []byte) (n int, more bool) {
 	least := 1
-	if t.wide {
+	if t.start.wide {
 		least = utf8.UTFMax
 	}
 	for len(buf)-n >= least {
