@@ -245,13 +245,14 @@ func answerFault(w http.ResponseWriter, code int, kind fault.Kind, message strin
 // cutOff breaks the connection without an answer.
 func cutOff() { panic(http.ErrAbortHandler) }
 
-// to is a client of the server that is in a hurry; set changes its options.
+// to is a client of the server that tries again soon, and for long; set changes its
+// options.
 func (s *server) to(t *testing.T, set ...func(*client.Options)) *client.Client {
 	t.Helper()
 	o := client.Options{
 		URL: s.URL, Username: user, Password: password, TempDir: t.TempDir(),
-		Timeout: 10 * time.Second,
-		Retry:   client.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond, Call: time.Second, Import: 5 * time.Second},
+		Timeout: time.Minute,
+		Retry:   client.Retry{Min: time.Millisecond, Max: 20 * time.Millisecond, Call: time.Minute, Import: time.Minute},
 	}
 	for _, f := range set {
 		f(&o)

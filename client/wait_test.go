@@ -40,34 +40,42 @@ func TestWait(t *testing.T) {
 			cause: client.ErrWaitTimeout, kind: fault.Unavailable, text: "does not answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newServer(t)
-			s.before = func(w http.ResponseWriter, r *http.Request, nth int) bool {
-				state := c.states[min(nth, len(c.states)-1)]
-				switch state {
-				case away:
-					w.WriteHeader(http.StatusServiceUnavailable)
+			var seen []string
+			var failed int
+			wait := func(limit time.Duration) (wire.Image, error) {
+				s := newServer(t)
+				s.before = func(w http.ResponseWriter, r *http.Request, nth int) bool {
+					state := c.states[min(nth, len(c.states)-1)]
+					switch state {
+					case away:
+						w.WriteHeader(http.StatusServiceUnavailable)
+						return true
+					case "":
+						return false
+					}
+					answerJSON(w, wire.Image{Digest: digest, Status: state, StatusReason: map[string]string{wire.AnalysisFailed: "no such layer"}[state]})
 					return true
-				case "":
-					return false
 				}
-				answerJSON(w, wire.Image{Digest: digest, Status: state, StatusReason: map[string]string{wire.AnalysisFailed: "no such layer"}[state]})
-				return true
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				seen, failed = nil, 0
+				return s.to(t).Wait(ctx, digest, client.WaitOptions{
+					Interval: time.Millisecond,
+					OnChange: func(i wire.Image) { seen = append(seen, i.Status) },
+					OnError:  func(error) { failed++ },
+				})
 			}
 			limit := time.Minute
 			if errors.Is(c.cause, client.ErrWaitTimeout) {
-				limit = time.Second
+				limit = 100 * time.Millisecond
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), limit)
-			defer cancel()
-			var seen []string
-			failed := 0
-			last, err := s.to(t).Wait(ctx, digest, client.WaitOptions{
-				Interval: time.Millisecond,
-				OnChange: func(i wire.Image) { seen = append(seen, i.Status) },
-				OnError:  func(error) { failed++ },
-			})
+			last, err := wait(limit)
+			for limit < time.Minute && (len(seen) < len(c.seen) || failed < c.errors) { // it was too short for as many looks
+				limit *= 2
+				last, err = wait(limit)
+			}
 			if diff := cmp.Diff(c.seen, seen); diff != "" {
-				t.Error(diff)
+				t.Fatal(diff)
 			}
 			if failed != c.errors || last.Status != seen[len(seen)-1] {
 				t.Errorf("told of %d errors, want %d; last seen %q", failed, c.errors, last.Status)
