@@ -83,82 +83,86 @@ func TestKeysAndTokens(t *testing.T) {
 }
 
 func TestThrottle(t *testing.T) {
-	th := access.Throttle{Delay: 10 * time.Millisecond}
-	if err := th.Enter(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	th.Failed("a")
-	if err := th.Enter(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	begun := time.Now()
-	th.Failed("a")
-	if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) < 15*time.Millisecond {
-		t.Errorf("after two failures: %v after %v", err, time.Since(begun))
-	}
-	begun = time.Now()
-	if err := th.Enter(t.Context(), "b"); err != nil || time.Since(begun) > 5*time.Second {
-		t.Errorf("another name waits: %v", err)
-	}
-	slow := access.Throttle{Delay: time.Hour}
-	if err := slow.Enter(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	slow.Failed("a")
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error)
-	for range 40 {
-		go func() { ended <- slow.Enter(ctx, "a") }()
-	}
-	for range 8 { // of 40, 32 wait
-		if err := <-ended; !errors.Is(err, access.ErrBusy) {
-			t.Errorf("one too many: %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		th := access.Throttle{Delay: 10 * time.Millisecond}
+		if err := th.Enter(t.Context(), "a"); err != nil {
+			t.Fatal(err)
 		}
-	}
-	cancel()
-	for range 32 {
-		if err := <-ended; !errors.Is(err, context.Canceled) {
-			t.Errorf("one that waited: %v", err)
+		th.Failed("a")
+		if err := th.Enter(t.Context(), "a"); err != nil {
+			t.Fatal(err)
 		}
-	}
+		begun := time.Now()
+		th.Failed("a")
+		if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) != 20*time.Millisecond {
+			t.Errorf("after two failures: %v after %v", err, time.Since(begun))
+		}
+		begun = time.Now()
+		if err := th.Enter(t.Context(), "b"); err != nil || time.Since(begun) > 0 {
+			t.Errorf("another name waits: %v", err)
+		}
+		slow := access.Throttle{Delay: time.Hour}
+		if err := slow.Enter(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		slow.Failed("a")
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error)
+		for range 40 {
+			go func() { ended <- slow.Enter(ctx, "a") }()
+		}
+		for range 8 { // of 40, 32 wait
+			if err := <-ended; !errors.Is(err, access.ErrBusy) {
+				t.Errorf("one too many: %v", err)
+			}
+		}
+		cancel()
+		for range 32 {
+			if err := <-ended; !errors.Is(err, context.Canceled) {
+				t.Errorf("one that waited: %v", err)
+			}
+		}
+	})
 }
 
 // Guesses that come together are made one after the other, even the first ones.
 func TestAttemptsUnderANameComeOneAtATime(t *testing.T) {
-	th := access.Throttle{Delay: time.Millisecond}
-	var under, most atomic.Int32
-	var all sync.WaitGroup
-	for n := range 20 {
-		all.Go(func() {
-			if err := th.Enter(t.Context(), "a"); err != nil {
-				t.Error(err)
-				return
-			}
-			most.Store(max(most.Load(), under.Add(1)))
-			time.Sleep(time.Millisecond)
-			under.Add(-1)
-			switch n % 3 {
-			case 0:
-				th.Failed("a")
-			case 1:
-				th.Succeeded("a")
-			default:
-				th.Left("a")
-			}
-		})
-	}
-	all.Wait()
-	if most.Load() != 1 {
-		t.Errorf("%d at once", most.Load())
-	}
-	if err := th.Enter(t.Context(), "a"); err != nil {
-		t.Fatal(err)
-	}
-	th.Succeeded("a")
-	begun := time.Now()
-	if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) > time.Second {
-		t.Errorf("after a success: %v after %v", err, time.Since(begun))
-	}
+	synctest.Test(t, func(t *testing.T) {
+		th := access.Throttle{Delay: time.Millisecond}
+		var under, most atomic.Int32
+		var all sync.WaitGroup
+		for n := range 20 {
+			all.Go(func() {
+				if err := th.Enter(t.Context(), "a"); err != nil {
+					t.Error(err)
+					return
+				}
+				most.Store(max(most.Load(), under.Add(1)))
+				time.Sleep(time.Millisecond)
+				under.Add(-1)
+				switch n % 3 {
+				case 0:
+					th.Failed("a")
+				case 1:
+					th.Succeeded("a")
+				default:
+					th.Left("a")
+				}
+			})
+		}
+		all.Wait()
+		if most.Load() != 1 {
+			t.Errorf("%d at once", most.Load())
+		}
+		if err := th.Enter(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		th.Succeeded("a")
+		begun := time.Now()
+		if err := th.Enter(t.Context(), "a"); err != nil || time.Since(begun) > 0 {
+			t.Errorf("after a success: %v after %v", err, time.Since(begun))
+		}
+	})
 }
 
 func TestMemoryForgetsWithTheEpoch(t *testing.T) {

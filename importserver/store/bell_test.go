@@ -16,7 +16,7 @@ func soon(t *testing.T, from <-chan struct{}, what string) {
 	t.Helper()
 	select {
 	case <-from:
-	case <-time.After(20 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatalf("nobody heard of %s", what)
 	}
 }

@@ -70,12 +70,12 @@ func TestAClockThatIsReadSlowly(t *testing.T) {
 	}
 	defer s.Close()
 	var busy sync.WaitGroup
-	held := make(chan struct{})
+	held, release := make(chan struct{}), make(chan struct{})
 	for range 2 { // all connections
 		busy.Go(func() {
 			_ = s.InTx(t.Context(), func(*store.Tx) error {
 				held <- struct{}{}
-				time.Sleep(1200 * time.Millisecond)
+				<-release
 				return nil
 			})
 		})
@@ -84,6 +84,7 @@ func TestAClockThatIsReadSlowly(t *testing.T) {
 	<-held
 	c := s.Clock(func() time.Time { return time.Now().Add(time.Hour) })
 	begun := time.Now()
+	time.AfterFunc(1200*time.Millisecond, func() { close(release) })
 	if _, err := c.Set(t.Context()); err != nil {
 		t.Fatal(err)
 	}

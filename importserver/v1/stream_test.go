@@ -138,7 +138,6 @@ func TestAnswersThatAreTooLongAreErrors(t *testing.T) {
 // Long answers are translated one after the other, and one that waits for too long is
 // refused; short ones do not wait.
 func TestLongAnswersTakeTurns(t *testing.T) {
-	defer v1.WaitForLongAnswers(20 * time.Millisecond)()
 	begun, release := make(chan struct{}), make(chan struct{})
 	web := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		n := 0
@@ -159,9 +158,11 @@ func TestLongAnswersTakeTurns(t *testing.T) {
 		first <- code
 	}()
 	<-begun
+	waitLonger := v1.WaitForLongAnswers(20 * time.Millisecond)
 	if code, text := ask(t, web, "GET", "/v1/images/d/check?tag=long", ""); code != 503 || !strings.Contains(text, "ask again") {
 		t.Errorf("beside another: %d %.200s", code, text)
 	}
+	waitLonger()
 	if code, _ := ask(t, web, "GET", "/v1/images/d/check?tag=short", ""); code != 200 {
 		t.Errorf("a short one: %d", code)
 	}
