@@ -11,11 +11,11 @@ import (
 	"github.com/tidepole/tidepole/formats/fault"
 )
 
-// Times of waiting for another process that changes what the folder holds.
-const (
-	patience  = 5 * time.Second
-	lockPause = 5 * time.Millisecond
-)
+// patience is how long another process is waited for that changes what the folder holds.
+var patience = 5 * time.Second
+
+// lockPause is between two tries to lock.
+const lockPause = 5 * time.Millisecond
 
 // locked runs do while no other process or goroutine adds or removes entries.
 func (d *Dir) locked(ctx context.Context, do func() error) error {

@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 }
 
 func play(role, dir string) error {
+	cache.WaitForOthers(2 * time.Minute) // on a busy machine one may stand still with the lock
 	var failed error
 	fail := func(format string, args ...any) { failed = errors.Join(failed, fmt.Errorf(format, args...)) }
 	d, err := cache.Open(dir, cache.Options{MaxBytes: 40 * block, Warn: func(err error) { fail("warned: %v", err) }})

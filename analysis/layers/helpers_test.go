@@ -8,13 +8,25 @@ import (
 	"encoding/hex"
 	"io"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
 	"github.com/tidepole/tidepole/analysis/layers"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// settled are tests after which what is about to end has time to: on a busy machine that
+// takes longer than goleak waits.
+type settled struct{ *testing.M }
+
+func (s settled) Run() int {
+	code := s.M.Run()
+	for end := time.Now().Add(time.Minute); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
+	}
+	return code
+}
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(settled{m}) }
 
 // header is a tar entry; its body is as long as its size.
 type header struct {

@@ -521,9 +521,10 @@ func TestCancel(t *testing.T) {
 			}
 			done := make(chan struct{})
 			why := errors.New("the user pressed a key")
-			time.AfterFunc(50*time.Millisecond, func() { cancel(why) })
 			_, err := layers.Read(ctx, io.MultiReader(bytes.NewReader(buf.Bytes()), source), layers.NewWriter(io.Discard), layers.Options{
 				Observers: []layers.Observer{func(_ layers.Entry, _ int, r io.Reader) {
+					_, _ = io.CopyN(io.Discard, r, 10<<20)
+					cancel(why) // in the middle
 					_, _ = io.Copy(io.Discard, r)
 					close(done)
 				}},
@@ -663,8 +664,11 @@ func TestSparseFiles(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		defer cancel(nil)
 		why := errors.New("the user pressed a key")
-		time.AfterFunc(20*time.Millisecond, func() { cancel(why) })
-		observers := []layers.Observer{func(_ layers.Entry, _ int, r io.Reader) { _, _ = io.Copy(io.Discard, r) }}
+		observers := []layers.Observer{func(_ layers.Entry, _ int, r io.Reader) {
+			_, _ = io.CopyN(io.Discard, r, 1<<20)
+			cancel(why)
+			_, _ = io.Copy(io.Discard, r)
+		}}
 		_, err := readTar(ctx, sparse(t, "text", 16<<30), layers.Options{Observers: observers})
 		if !errors.Is(err, why) {
 			t.Errorf("error is %v", err)
