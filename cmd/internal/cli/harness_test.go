@@ -48,6 +48,7 @@ type shell struct {
 	vars map[string]string
 	now  func() time.Time
 	in   string
+	said string // by its server, when that was ready
 }
 
 func newShell(t *testing.T) *shell {
@@ -157,12 +158,27 @@ func (s *shell) serve(args ...string) *shell {
 			s.t.Errorf("serve left behind %v", left)
 		}
 	})
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if url, err := os.ReadFile(ready); err == nil {
-			return s.with("TIDEPOLE_URL="+strings.TrimSpace(string(url)), "TIDEPOLE_PASSWORD="+password)
-		}
-		if time.Now().After(deadline) {
+	var url []byte
+	for deadline := time.Now().Add(patience); url == nil; time.Sleep(10 * time.Millisecond) {
+		url, _ = os.ReadFile(ready)
+		if url == nil && time.Now().After(deadline) {
 			s.t.Fatalf("the server is not ready\n%s", errs.String())
+		}
+	}
+	c := s.with("TIDEPOLE_URL="+strings.TrimSpace(string(url)), "TIDEPOLE_PASSWORD="+password)
+	c.said = errs.String()
+	return c
+}
+
+// patience is how long tests wait for what happens soon, however busy the machine is.
+const patience = 2 * time.Minute
+
+// eventually waits until something is so.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal(what)
 		}
 	}
 }

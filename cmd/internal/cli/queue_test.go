@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/tidepole/tidepole/analysis/image/imagetest"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -43,12 +42,10 @@ func TestQueueCommands(t *testing.T) {
 	shut.Store(true)
 	digest := match(t, s.ok("image", "add", name), `(?m)^Digest: (sha256:[0-9a-f]{64})$`)
 	var q wire.Queue
-	for end := time.Now().Add(30 * time.Second); q.Running == 0; time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("nobody takes it up: %+v", q)
-		}
+	eventually(t, "nobody takes it up", func() bool {
 		decode(t, s.ok("queue", "list", "-o", "json-raw"), &q)
-	}
+		return q.Running > 0
+	})
 	if len(q.Items) != 1 || q.Items[0].Digest != digest || q.Items[0].State != wire.WorkRunning || q.Items[0].Tags[0] != name {
 		t.Errorf("the queue is %+v", q)
 	}
@@ -60,16 +57,11 @@ func TestQueueCommands(t *testing.T) {
 	other := s.with("TIDEPOLE_TEMP_DIR=" + t.TempDir())
 	go func() { waited <- other.run("image", "add", name, "--wait", "--annotation", "waiter=other") }()
 	// An image that is added after it was cancelled is analysed again: it has to be added before.
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	eventually(t, "the other command's request is not recorded", func() bool {
 		var image wire.Image
 		decode(t, s.ok("image", "get", name, "-o", "json-raw"), &image)
-		if image.Annotations["waiter"] == "other" {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the other command's request is not recorded: %+v", image)
-		}
-	}
+		return image.Annotations["waiter"] == "other"
+	})
 	match(t, s.ok("queue", "cancel", name), `failed: cancelled by admin`)
 	match(t, s.ok("queue", "cancel", digest, "-o", "id"), digest)
 	r := <-waited

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestServeWithTLS(t *testing.T) {
@@ -44,15 +43,7 @@ func TestServeFetchesItsDatabase(t *testing.T) {
 	site := httptest.NewServer(http.FileServer(http.Dir(filepath.Dir(archive))))
 	defer site.Close()
 	s := newShell(t).serve("--vulndb-url", site.URL+"/"+filepath.Base(archive), "--vulndb-update", "1h")
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		out := s.ok("vulndb", "status")
-		if strings.Contains(out, "Database: present\n") {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the database does not come:\n%s", out)
-		}
-	}
+	eventually(t, "the database does not come", func() bool { return strings.Contains(s.ok("vulndb", "status"), "Database: present\n") })
 }
 
 func TestServeThatCannot(t *testing.T) {
@@ -123,14 +114,9 @@ func TestServeKeepsItsPasswordPrivate(t *testing.T) {
 // reaches that.
 func TestServeShowsMetricsApart(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	l.Close()
-	s := newShell(t).serve("--metrics-listen", address)
-	for url, want := range map[string]int{"http://" + address: 200, s.vars["TIDEPOLE_URL"]: 401} {
+	s := newShell(t).serve("--metrics-listen", "127.0.0.1:0")
+	apart := match(t, s.said, `its state is at (http://\S+)`)
+	for url, want := range map[string]int{apart: 200, s.vars["TIDEPOLE_URL"]: 401} {
 		resp, err := http.Get(url + "/metrics")
 		if err != nil {
 			t.Fatal(err)

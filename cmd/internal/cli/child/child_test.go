@@ -54,7 +54,7 @@ func obey() {
 		fmt.Printf("{\"pid\":%d}\n", os.Getpid())
 		<-ctx.Done() // the parent is gone
 	case "hoard":
-		for {
+		for range 100 { // not more than a machine has, however late it is looked at
 			b := make([]byte, 8<<20)
 			for n := range b {
 				b[n] = byte(n)
@@ -62,11 +62,13 @@ func obey() {
 			hoard = append(hoard, b)
 			time.Sleep(5 * time.Millisecond)
 		}
+		<-ctx.Done()
 	case "fill":
-		for n := 0; ; n++ {
+		for n := range 100 {
 			_ = os.WriteFile(filepath.Join(o.Dir, fmt.Sprint(n)), make([]byte, 1<<20), 0o600)
 			time.Sleep(50 * time.Millisecond)
 		}
+		<-ctx.Done()
 	case "fill without a name":
 		f, err := os.CreateTemp(o.Dir, "")
 		if err == nil {
@@ -75,10 +77,11 @@ func obey() {
 		if err != nil {
 			os.Exit(4)
 		}
-		for {
+		for range 100 {
 			_, _ = f.Write(make([]byte, 1<<20))
 			time.Sleep(50 * time.Millisecond)
 		}
+		<-ctx.Done()
 	case "leave":
 		_ = os.WriteFile(filepath.Join(o.Dir, "x"), make([]byte, 3<<20), 0o600)
 	case "die":
@@ -194,7 +197,7 @@ func alive(pid int) bool {
 
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); alive(pid); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); alive(pid); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("process %d lives on", pid)
 		}

@@ -108,7 +108,7 @@ func TestLive(t *testing.T) {
 		`    b\x1b[2J       10 B`,
 		`wait     analyzing: \x1b[31mpull`,
 	}
-	for deadline := time.Now().Add(10 * time.Second); cmp.Diff(want, term.screen()) != ""; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); cmp.Diff(want, term.screen()) != ""; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("live (-want +got):\n%s", cmp.Diff(want, term.screen()))
 		}
