@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 
+	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
 
@@ -28,6 +29,18 @@ func Identity(c file.Coordinates) string { return string(appendHex(nil, uint64(i
 func RowJSON(at file.Coordinates, r *Row, executable []byte, unknowns []string) string {
 	w := rowWriter{encoder: newEncoder()}
 	return string(w.row(at, r, executable, unknowns))
+}
+
+// RelationJSON is what is written of a relationship; without its parent, if that is
+// the image itself.
+func RelationJSON(from, to uint64, kind artifact.RelationshipType, data any, own bool) (string, error) {
+	w := relationWriter{enc: newEncoder(), kinds: map[artifact.RelationshipType]string{}}
+	for range 2 { // what is remembered is the same
+		if _, err := w.encode(relation{from, to, kind, data}, own); err != nil {
+			return "", err
+		}
+	}
+	return string(w.text), nil
 }
 
 // Anew are the names of the catalogers that ran, sorted: what others found was

@@ -11,8 +11,10 @@ import (
 	"testing"
 
 	stereofile "github.com/anchore/stereoscope/pkg/file"
+	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
+	"github.com/anchore/syft/syft/format/syftjson/model"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/google/go-cmp/cmp"
 
@@ -86,6 +88,29 @@ func TestRowsAreSyfts(t *testing.T) {
 		got := own.RowJSON(at, &row, nil, reasons)
 		if diff := cmp.Diff(strings.TrimSuffix(want.String(), "\n"), got); diff != "" {
 			t.Fatalf("(-syft +ours):\n%s", diff)
+		}
+	}
+}
+
+func TestRelationsAreSyfts(t *testing.T) {
+	for _, data := range []any{nil, map[string]any{"files": []string{"/a<b>"}}, []string{}, ""} {
+		for _, kind := range []artifact.RelationshipType{artifact.ContainsRelationship, artifact.DependencyOfRelationship, "<\"new\">"} {
+			for _, ofImage := range []bool{false, true} {
+				m := model.Relationship{Parent: "00000000000000a1", Child: "fedcba9876543210", Type: string(kind), Metadata: data}
+				if ofImage {
+					m.Parent = ""
+				}
+				var want bytes.Buffer
+				enc := json.NewEncoder(&want)
+				enc.SetEscapeHTML(false)
+				if err := enc.Encode(m); err != nil {
+					t.Fatal(err)
+				}
+				got, err := own.RelationJSON(0xa1, 0xfedcba9876543210, kind, data, ofImage)
+				if err != nil || got+"\n" != want.String() {
+					t.Errorf("got %s, want %s; error %v", got, want.String(), err)
+				}
+			}
 		}
 	}
 }

@@ -164,16 +164,12 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	enc := newEncoder()
+	w := relationWriter{enc: newEncoder(), kinds: map[artifact.RelationshipType]string{}}
 	for i, rel := range list {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		m := model.Relationship{Child: string(appendHex(nil, rel.to)), Type: string(rel.kind), Metadata: rel.data}
-		if !own {
-			m.Parent = string(appendHex(nil, rel.from))
-		}
-		b, err := enc.encode(m)
+		b, err := w.encode(rel, own)
 		if err != nil {
 			return nil, err
 		}
@@ -182,6 +178,45 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 		}
 	}
 	return p.finish()
+}
+
+// relationWriter encodes relationships as syft's model of them is encoded. It does
+// without reflection: most images have tens of thousands.
+type relationWriter struct {
+	enc   *encoder
+	kinds map[artifact.RelationshipType]string // as JSON
+	text  []byte
+}
+
+// encode gives a relationship's JSON, which is valid until the next call; of one
+// that the image itself has, without its parent.
+func (w *relationWriter) encode(rel relation, own bool) ([]byte, error) {
+	kind, known := w.kinds[rel.kind]
+	if !known {
+		text, err := w.enc.encode(rel.kind)
+		if err != nil {
+			return nil, err
+		}
+		kind = string(text)
+		w.kinds[rel.kind] = kind
+	}
+	b := append(w.text[:0], parentKey...)
+	if !own {
+		b = appendHex(b, rel.from)
+	}
+	b = append(b, `","child":"`...)
+	b = appendHex(b, rel.to)
+	b = append(b, `","type":`...)
+	b = append(b, kind...)
+	if rel.data != nil {
+		data, err := w.enc.encode(rel.data)
+		if err != nil {
+			return nil, err
+		}
+		b = append(append(b, `,"metadata":`...), data...)
+	}
+	w.text = append(b, '}')
+	return w.text, nil
 }
 
 // ends gives the identities of what relationships connect, and keeps those files

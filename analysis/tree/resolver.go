@@ -70,7 +70,12 @@ func (r *resolver) FilesByPath(paths ...string) ([]file.Location, error) {
 	}
 	all := locations{tree: r.tree}
 	for _, p := range paths {
-		if h, ok := r.tree.search.byPath(p); ok && r.tree.isFile(h.node) {
+		h, ok := r.tree.search.byPath(p)
+		switch {
+		case !ok || !r.tree.isFile(h.node):
+		case len(paths) == 1: // as most are asked for
+			return []file.Location{r.tree.location(p, h.node)}, nil
+		default:
 			all.add(p, h.node)
 		}
 	}
