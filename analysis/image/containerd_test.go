@@ -112,6 +112,6 @@ func TestHangingContainerdIsGivenUp(t *testing.T) {
 		})
 	}
 	h, req := newHangingContainerd(t, imagetest.New(t, spec()))
-	h.hangs = ""
+	h.hangs, req.Options.Containerd.StallTimeout = "", time.Minute
 	read(t, open(t, req), image.Reading{})
 }

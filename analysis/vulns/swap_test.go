@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -53,16 +54,19 @@ func TestSwapUnderLoad(t *testing.T) {
 			}
 		})
 	}
+	both := func() bool {
+		_, one := seen.Load(older)
+		_, other := seen.Load(newer)
+		return one && other
+	}
 	var last report.Database
-	for i := range 12 {
+	for i, end := 0, time.Now().Add(2*time.Minute); i < 12 || !both() && !t.Failed() && time.Now().Before(end); i++ {
 		last = load(t, d, []string{"newer.tar.zst", "older.tar.gz"}[i%2])
 	}
 	done.Store(true)
 	group.Wait()
-	for _, built := range []any{older, newer} {
-		if _, ok := seen.Load(built); !ok {
-			t.Errorf("no match used the database of %v", built)
-		}
+	if !both() {
+		t.Error("no match used one of the databases")
 	}
 	for name, user := range map[string]*vulns.Database{"importer": d, "neighbour": neighbour} {
 		if diff := cmp.Diff(last, user.Status(context.Background())); diff != "" {
