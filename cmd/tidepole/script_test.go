@@ -52,7 +52,7 @@ func layout(t *testing.T) string {
 
 // await waits for a file, and puts its content into a variable: await FILE NAME.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		data, err := os.ReadFile(ts.MkAbs(args[0]))
 		if err == nil && len(data) > 1 {
 			ts.Setenv(args[1], string(data[:len(data)-1]))
