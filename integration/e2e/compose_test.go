@@ -90,7 +90,7 @@ func TestComposeFileAsProcesses(t *testing.T) {
 	if image.Status != wire.Analyzed || image.Origin != "server" {
 		t.Errorf("the image is %s, its evidence from %s", image.Status, image.Origin)
 	}
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		var list []wire.Worker
 		u.okJSON(&list, "worker", "list", "-o", "json-raw")
 		list = slices.DeleteFunc(list, func(w wire.Worker) bool { return w.Kind != wire.ProcessWorker || !w.Up })
@@ -102,7 +102,7 @@ func TestComposeFileAsProcesses(t *testing.T) {
 		}
 	}
 	health := slices.DeleteFunc(compose.Services["server"].Healthcheck.Test, func(s string) bool { return s == "CMD" || s == "/usr/bin/tidepole" })
-	u.ok(health...)
+	until(t, "the health check", func() bool { return u.run(health...).code == 0 })
 	for i, w := range workers {
 		do(t, w.Process.Signal(syscall.SIGTERM))
 		if err := w.Wait(); err != nil {

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -53,7 +54,10 @@ func TestContainerImage(t *testing.T) {
 	do(t, os.WriteFile(filepath.Join(release, "tidepole"), data, 0o755))
 	must("build", "--isolation", "chroot", "--build-arg", "ROOT_IMAGE=localhost/base", "-f", "../../deploy/Containerfile.release", "-t", "tidepole", filepath.Join(dir, "release"))
 
-	const address = "127.0.0.1:18229"
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	do(t, err)
+	address := free.Addr().String()
+	do(t, free.Close())
 	var log bytes.Buffer
 	server := podman("run", "--rm", "--name", "server", "--read-only", "--tmpfs", "/tmp", "--network", "host", "--cap-drop", "ALL",
 		"--security-opt", "no-new-privileges", "--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096",
@@ -63,7 +67,7 @@ func TestContainerImage(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
 	t.Cleanup(func() { podman("rm", "--force", "server").Run() })
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		resp, err := http.Get("http://" + address + "/ready")
 		if err == nil {
 			resp.Body.Close()
@@ -84,10 +88,11 @@ func TestContainerImage(t *testing.T) {
 		}
 	}
 	// Its health check is the program itself.
-	if out := must("exec", "--env", "TIDEPOLE_URL=http://"+address, "server", "/usr/bin/tidepole", "system", "ready"); !strings.Contains(out, "ok") {
-		t.Errorf("health check: %s", out)
-	}
-	must("stop", "--time", "30", "server")
+	until(t, "the health check", func() bool {
+		out, err := podman("exec", "--env", "TIDEPOLE_URL=http://"+address, "server", "/usr/bin/tidepole", "system", "ready").CombinedOutput()
+		return err == nil && strings.Contains(string(out), "ok")
+	})
+	must("stop", "--time", "60", "server")
 	if err := <-ended; err != nil {
 		t.Errorf("the server, told to end: %v\n%s", err, log.String())
 	}

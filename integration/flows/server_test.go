@@ -125,13 +125,11 @@ func (a answer) refused(code int) string {
 // until asks again until it is so.
 func (s *site) until(path string, so func(answer) bool) {
 	s.t.Helper()
-	for range 1000 {
-		if a := s.get(path); so(a) {
-			return
+	for end := time.Now().Add(2 * time.Minute); !so(s.get(path)); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("%s: it never comes", path)
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
-	s.t.Fatalf("%s: it never comes", path)
 }
 
 func digestOf(s string) string {
