@@ -281,13 +281,9 @@ func (r *running) dropAccount(name string) {
 	if code := r.status("DELETE", path, "", nil); code != 204 {
 		r.t.Fatalf("delete: %d", code)
 	}
-	for range 500 {
-		if r.status("GET", path, "", nil) == 404 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !eventually(func() bool { return r.status("GET", path, "", nil) == 404 }) {
+		r.t.Fatalf("the account %s stays", name)
 	}
-	r.t.Fatalf("the account %s stays", name)
 }
 
 // What was begun in an account that is deleted meanwhile does not end in the next
@@ -706,7 +702,7 @@ func TestAccountsSeeNothingOfWhatAllDo(t *testing.T) {
 		return ctx.Err()
 	}}
 	o := options(t.TempDir())
-	o.Workers, o.LeaseTime = 1, time.Minute
+	o.Workers = 1
 	r := start(t, e, o)
 	defer close(hold)
 	r.population("one")

@@ -269,13 +269,15 @@ func TestKilledInTheAssessmentKeepsTheEvidence(t *testing.T) {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	r := start(t, e, options(dir))
+	o := options(dir)
+	o.LeaseTime = shortLease // on a shared store it has to end
+	r := start(t, e, o)
 	r.add("alpine", wire.AddOptions{})
 	<-matching
 	r.abandon()
 
 	e2 := central(t)
-	r2 := start(t, e2, options(dir))
+	r2 := start(t, e2, o)
 	r2.await(digestOf(1), wire.Analyzed)
 	if n := e2.analyses.Load(); n != 0 {
 		t.Errorf("the image was analysed again, %d times, although its evidence was there", n)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tidepole/tidepole/formats/report"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -86,17 +85,15 @@ func TestFeedIsUploaded(t *testing.T) {
 func TestSyncGoesOnWithoutItsRequest(t *testing.T) {
 	r := start(t, &engine{}, options(t.TempDir()))
 	r.call("POST", "/v2/system/feeds?force_sync=true", "", nil)
-	for range 500 {
+	if !eventually(func() bool {
 		events, err := r.Events(t.Context(), wire.EventFilter{Type: wire.EventFeedsCompleted})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(events.Results) == 1 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+		return len(events.Results) == 1
+	}) {
+		t.Error("no event tells that it ended")
 	}
-	t.Error("no event tells that it ended")
 }
 
 // Both ways to have a newer database fetched are one place.

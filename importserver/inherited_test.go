@@ -24,15 +24,14 @@ func TestWhatIsInheritedFromTheBaseImage(t *testing.T) {
 	var d report.Database
 	r.call("POST", wire.RouteDatabase+"?name=one.tar", "one", &d)
 	for _, digest := range []string{digestOf(1), digestOf(2), digestOf(3)} {
-		for range 500 {
+		if !eventually(func() bool {
 			v, err := r.Vulnerabilities(t.Context(), digest, wire.VulnerabilityFilter{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if v.Database.Present {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
+			return v.Database.Present
+		}) {
+			t.Fatalf("%s is not matched with the database", digest)
 		}
 	}
 	is := func(b *bool) string {
@@ -67,12 +66,7 @@ func TestDetectionIsTheFirst(t *testing.T) {
 	r := analysed(t, &engine{})
 	var d report.Database
 	r.call("POST", wire.RouteDatabase+"?name=one.tar", "one", &d)
-	for range 500 {
-		if len(r.vulnerabilities().Items) == 1 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	r.matchedWith(1, "sha256:one")
 	first := r.vulnerabilities().Items[0].DetectedAt
 	if first == nil {
 		t.Fatal("nothing says when it was detected")

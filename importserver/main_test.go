@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -265,13 +266,18 @@ type running struct {
 	web    *httptest.Server
 }
 
+// options have everything follow soon, but for what becomes of processes that fell
+// silent: a machine that stands still for some seconds is none of those.
 func options(dir string) importserver.Options {
 	return importserver.Options{
 		Dir: dir, Version: "test", AdminPassword: password, LoginDelay: time.Millisecond,
-		LeaseTime: 400 * time.Millisecond, PollInterval: 20 * time.Millisecond, Grace: 50 * time.Millisecond,
+		LeaseTime: time.Minute, Heartbeat: 100 * time.Millisecond, PollInterval: 20 * time.Millisecond, Grace: 50 * time.Millisecond,
 		RetryDelay: time.Millisecond, MaxAttempts: 3, Host: "host",
 	}
 }
+
+// shortLease is for tests that wait until a dead process is taken for one.
+const shortLease = 2 * time.Second
 
 func open(t *testing.T, e *engine, o importserver.Options) *importserver.Server {
 	t.Helper()
@@ -352,18 +358,45 @@ func (r *running) await(digest, status string) wire.Image {
 func (r *running) until(digest string, ok func(wire.Image) bool) wire.Image {
 	r.t.Helper()
 	var i wire.Image
-	for range 500 {
+	happened := eventually(func() bool {
 		var err error
 		if i, err = r.Image(context.Background(), digest); err != nil {
 			r.t.Fatal(err)
 		}
-		if ok(i) {
-			return i
-		}
-		time.Sleep(10 * time.Millisecond)
+		return ok(i)
+	})
+	if !happened {
+		r.t.Fatalf("image %s stays %s: %s\n%+v", digest, i.Status, i.StatusReason, i.StatusDetail)
 	}
-	r.t.Fatalf("image %s stays %s: %s\n%+v", digest, i.Status, i.StatusReason, i.StatusDetail)
 	return i
+}
+
+// patience is how long tests wait for what happens soon, however busy the machine is.
+const patience = 2 * time.Minute
+
+// eventually waits until something is so, and tells whether it came to that.
+func eventually(so func() bool) bool {
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
+}
+
+// metrics are what the server tells of itself, once that has all lines: what happened is
+// counted after it is seen.
+func (r *running) metrics(lines ...string) string {
+	r.t.Helper()
+	var text string
+	all := func(line string) bool { return strings.Contains(text, line) }
+	if !eventually(func() bool {
+		_, text = r.request("GET", wire.RouteMetrics, nil, nil)
+		return !slices.ContainsFunc(lines, func(line string) bool { return !all(line) })
+	}) {
+		r.t.Fatalf("the metrics lack one of %q:\n%s", lines, text)
+	}
+	return text
 }
 
 // request sends a request and gives the answer with its body.

@@ -64,12 +64,7 @@ func TestNewDatabaseHasAllAssessedAnew(t *testing.T) {
 	for _, name := range []string{"one", "two"} {
 		var d report.Database
 		r.call("POST", wire.RouteDatabase+"?name="+name+".tar", name, &d)
-		for range 500 {
-			if v := r.vulnerabilities(); v.Database.Digest == "sha256:"+name {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		r.matchedWith(1, "sha256:"+name)
 		v := r.vulnerabilities()
 		if len(v.Items) != 1 || v.Items[0].ID != "CVE-1 by sha256:"+name {
 			t.Fatalf("with %s: %s", name, toJSON(t, v))

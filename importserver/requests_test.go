@@ -49,7 +49,7 @@ func TestCancelledAnalysisStopsWithinAHeartbeat(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "lease") {
 			t.Errorf("the analysis ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the worker goes on")
 	}
 	var q wire.ImageQueue
@@ -97,7 +97,7 @@ func TestForceAndDeleteWhileAnalysing(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("the worker goes on with an image that was deleted")
 	}
 }
@@ -208,12 +208,8 @@ func TestQueueIsListed(t *testing.T) {
 	if _, err := r.server.Account("one").Cancel(t.Context(), digestOf(1)); err != nil {
 		t.Fatal(err)
 	}
-	until := time.Now().Add(20 * time.Second)
-	for len(list("one", wire.QueueFilter{State: wire.WorkDelayed})) < 2 {
-		if time.Now().After(until) {
-			t.Fatalf("nothing is delayed: %q", list("one", wire.QueueFilter{}))
-		}
-		time.Sleep(10 * time.Millisecond)
+	if !eventually(func() bool { return len(list("one", wire.QueueFilter{State: wire.WorkDelayed})) == 2 }) {
+		t.Fatalf("nothing is delayed: %q", list("one", wire.QueueFilter{}))
 	}
 	if got := list("two", wire.QueueFilter{State: wire.WorkDelayed}); len(got) > 1 || len(got) == 1 && got[0] != "docker.io/i:4 delayed interactive two 1" {
 		t.Errorf("delayed: %q", got)

@@ -29,7 +29,8 @@ type together struct {
 	t     *testing.T
 	store string
 	blobs string
-	key   string // of the first
+	key   string        // of the first
+	lease time.Duration // 0: long
 }
 
 func newTogether(t *testing.T) *together {
@@ -43,6 +44,9 @@ func (g *together) options() importserver.Options {
 	o.Store, o.Blobs, o.KeyFile = g.store, g.blobs, g.key
 	if g.key == "" {
 		g.key = filepath.Join(o.Dir, importserver.KeyFile)
+	}
+	if g.lease > 0 {
+		o.LeaseTime = g.lease
 	}
 	return o
 }
@@ -70,7 +74,7 @@ func (r *running) imported(n int) {
 func (r *running) matchedWith(n int, database string) {
 	r.t.Helper()
 	var last string
-	for range 1000 {
+	if !eventually(func() bool {
 		v, err := r.Vulnerabilities(context.Background(), digestOf(n), wire.VulnerabilityFilter{})
 		if err != nil && fault.Of(err) != fault.NotFound && fault.Of(err) != fault.Invalid {
 			r.t.Fatal(err)
@@ -78,12 +82,10 @@ func (r *running) matchedWith(n int, database string) {
 		if last = ""; len(v.Items) > 0 {
 			last = v.Items[0].ID
 		}
-		if last == "CVE-1 by "+database {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
+		return last == "CVE-1 by "+database
+	}) {
+		r.t.Fatalf("image %d was matched with %q, not with %s", n, last, database)
 	}
-	r.t.Fatalf("image %d was matched with %q, not with %s", n, last, database)
 }
 
 func (r *running) importDatabase(name string) {
@@ -97,7 +99,7 @@ func (r *running) importDatabase(name string) {
 func (r *running) workers(ok func(map[string]wire.Worker) bool) map[string]wire.Worker {
 	r.t.Helper()
 	var all map[string]wire.Worker
-	for range 1000 {
+	if !eventually(func() bool {
 		list, err := r.Workers(context.Background())
 		if err != nil {
 			r.t.Fatal(err)
@@ -106,13 +108,11 @@ func (r *running) workers(ok func(map[string]wire.Worker) bool) map[string]wire.
 		for _, w := range list {
 			all[w.Name] = w
 		}
-		if ok(all) {
-			return all
-		}
-		time.Sleep(10 * time.Millisecond)
+		return ok(all)
+	}) {
+		r.t.Fatalf("the workers are %+v", all)
 	}
-	r.t.Fatalf("the workers are %+v", all)
-	return nil
+	return all
 }
 
 // endless is an engine whose analyses end only when they are ended; at tells that one
@@ -295,12 +295,7 @@ func TestAllProcessesMatchWithOneDatabase(t *testing.T) {
 	two.imported(2)
 	two.matchedWith(2, "sha256:second")
 	for _, r := range []*running{one, two, worker} {
-		for range 500 {
-			if r.engine.Status(t.Context()).Digest == "sha256:second" {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
+		eventually(func() bool { return r.engine.Status(t.Context()).Digest == "sha256:second" })
 		if d := r.engine.Status(t.Context()); d.Digest != "sha256:second" || d.Source != "second" {
 			t.Errorf("a process has %+v", d)
 		}
@@ -354,12 +349,7 @@ func TestReportOfAnOlderDatabaseReplacesNone(t *testing.T) {
 	o = g.options()
 	o.Heartbeat, o.LeaseTime, o.WorkOnly = time.Hour, 4*time.Hour, true // it looks for another database each half hour
 	start(t, late, o)
-	for range 1000 {
-		if late.Status(t.Context()).Present {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
+	eventually(func() bool { return late.Status(t.Context()).Present })
 	late.lock.Lock()
 	late.now.Digest = "sha256:first"
 	late.lock.Unlock()
@@ -367,13 +357,21 @@ func TestReportOfAnOlderDatabaseReplacesNone(t *testing.T) {
 	if _, err := server.Import(t.Context(), b, wire.AddOptions{Force: true}); err != nil {
 		t.Fatal(err)
 	}
-	server.workers(func(all map[string]wire.Worker) bool { // it was matched twice, and that has ended
+	looks := func() int {
+		lock.Lock()
+		defer lock.Unlock()
+		return len(seen)
+	}
+	if !eventually(func() bool { return looks() >= 2 }) {
+		t.Fatalf("it was matched %d times", looks())
+	}
+	server.workers(func(all map[string]wire.Worker) bool { // that has ended
 		for _, w := range all {
 			if len(w.Work) > 0 {
 				return false
 			}
 		}
-		return late.matched.Load() == 2
+		return true
 	})
 	server.matchedWith(1, "sha256:second")
 	want := []string{"none, for it is being analysed", "CVE-1 by sha256:second"}
@@ -439,38 +437,23 @@ func TestReadinessSeesThatNobodyTakesWork(t *testing.T) {
 	server.places(2)
 	server.importDatabase("first")
 	server.places(0)
-	if code, ill := server.readiness("?strict=true"); code != 503 || ill["workers"] == "" {
-		t.Errorf("%d, %v", code, ill)
-	}
+	server.becomes("when nobody does", "?strict=true", 503, map[string]string{"workers": "no process that takes work is alive"})
 	broken.lock.Lock()
 	broken.refuse = nil
 	broken.lock.Unlock()
 	server.places(2)
-	if code, ill := server.readiness("?strict=true"); code != 200 || len(ill) > 0 {
-		t.Errorf("%d, %v", code, ill)
-	}
+	server.becomes("when one does", "?strict=true", 200, map[string]string{})
 }
 
 // places waits until the metric of places that take work is as it should be.
 func (r *running) places(want int) {
 	r.t.Helper()
-	var last string
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
-		_, text := r.request("GET", "/metrics", nil, nil)
-		for line := range strings.Lines(text) {
-			if strings.HasPrefix(line, "tidepole_work_places ") {
-				last = strings.TrimSpace(line)
-			}
-		}
-		if last == fmt.Sprint("tidepole_work_places ", want) {
-			return
-		}
-	}
-	r.t.Fatalf("%q, and %d are wanted", last, want)
+	r.metrics(fmt.Sprintf("\ntidepole_work_places %d\n", want))
 }
 
 func TestWorkOfADeadWorkerIsDoneByAnother(t *testing.T) {
 	g := newTogether(t)
+	g.lease = shortLease
 	o := g.options()
 	o.Workers = -1
 	server := start(t, central(t), o)
@@ -512,6 +495,7 @@ func TestWorkOfADeadWorkerIsDoneByAnother(t *testing.T) {
 // Work of a dead worker is taken back also while the removal of rubbish stands still.
 func TestNothingHoldsUpWorkOfADeadWorker(t *testing.T) {
 	g := newTogether(t)
+	g.lease = shortLease
 	o := g.options()
 	o.Workers, o.Housekeeping = -1, 20*time.Millisecond
 	server := start(t, central(t), o)
@@ -532,7 +516,15 @@ func TestNothingHoldsUpWorkOfADeadWorker(t *testing.T) {
 	if _, err := locked.Exec(`LOCK TABLE operations IN ACCESS EXCLUSIVE MODE`); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(100 * time.Millisecond) // the server begins to remove rubbish
+	if !eventually(func() bool { // the server begins to remove rubbish
+		var waiting bool
+		if err := locked.QueryRow(`SELECT EXISTS (SELECT 1 FROM pg_locks WHERE relation = 'operations'::regclass AND NOT granted)`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		return waiting
+	}) {
+		t.Fatal("nobody removes rubbish")
+	}
 	worker.server.Abandon()
 	i := server.until(digestOf(1), func(i wire.Image) bool { return i.Status == wire.NotAnalyzed })
 	if !strings.Contains(i.StatusReason, "fell silent") {
@@ -543,6 +535,7 @@ func TestNothingHoldsUpWorkOfADeadWorker(t *testing.T) {
 // A server that is killed while it fetches a database keeps others from it for a lease.
 func TestADeadServerBlocksNoDownload(t *testing.T) {
 	g := newTogether(t)
+	g.lease = 3 * shortLease // so that it lasts while the machine stands still
 	fetching, never := make(chan struct{}), make(chan struct{})
 	dying := &engine{}
 	dying.onUpdate = func() { close(fetching); <-never }
@@ -554,21 +547,30 @@ func TestADeadServerBlocksNoDownload(t *testing.T) {
 		_, err := two.server.Account(importserver.Admin).UpdateDatabase(t.Context())
 		return err
 	}
-	for range 3 {
-		time.Sleep(300 * time.Millisecond) // together more than a lease, which is kept
+	db, err := sql.Open("pgx", g.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	until := func() (end int64) {
+		t.Helper()
+		if err := db.QueryRow(`SELECT until FROM chores WHERE name = 'vulnerability database' AND holder = $1`, one.server.Name()).Scan(&end); err != nil {
+			t.Fatal(err)
+		}
+		return end
+	}
+	first := until()
+	if !eventually(func() bool {
 		if err := update(); fault.Of(err) != fault.Conflict {
 			t.Fatalf("while another server fetches one: %v", err)
 		}
+		return until() > first
+	}) {
+		t.Fatal("who fetches one does not prolong the time that it is his to")
 	}
 	one.server.Abandon()
-	for begun := time.Now(); ; time.Sleep(20 * time.Millisecond) {
-		err := update()
-		if err == nil {
-			return
-		}
-		if time.Since(begun) > 10*time.Second {
-			t.Fatalf("long after a server that fetched one died: %v", err)
-		}
+	if !eventually(func() bool { err = update(); return err == nil }) {
+		t.Fatalf("long after a server that fetched one died: %v", err)
 	}
 }
 
