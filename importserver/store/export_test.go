@@ -34,3 +34,15 @@ func Holding(most, atOnce int) (restore func()) {
 	atOnce, linksAtOnce = linksAtOnce, atOnce
 	return func() { mostHeld, linksAtOnce = most, atOnce }
 }
+
+// Run carries out a statement.
+func (t *Tx) Run(ctx context.Context, statement string) error {
+	_, err := t.exec(ctx, statement)
+	return err
+}
+
+// Reading has somebody read until end is called.
+func (s *Store) Reading(ctx context.Context) (end func() error, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT 1`)
+	return rows.Close, err
+}

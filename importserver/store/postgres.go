@@ -42,7 +42,7 @@ func openPostgres(ctx context.Context, location string) (*Store, error) {
 	db.SetMaxIdleConns(conns)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(postgresConnLife)
-	s := &Store{db: db, dialect: dialect{
+	s := &Store{db: db, writing: db, dialect: dialect{
 		goose: goose.DialectPostgres,
 		text:  func(f fs.FS) fs.FS { return translated{f} },
 		migrating: func(ctx context.Context, _ *sql.DB) (*sql.DB, func() error, error) {

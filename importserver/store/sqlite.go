@@ -26,7 +26,9 @@ const (
 
 // openSQLite opens the database file at "sqlite:PATH", which is made where absent.
 // Transactions take the file's write lock when they begin, so that none fails
-// half-way; within this process they queue for it instead of polling.
+// half-way; within this process they queue for it instead of polling, and have a
+// connection of their own: a commit empties the caches of all others, and most
+// transactions write pages that the last one wrote.
 func openSQLite(ctx context.Context, location string) (*Store, error) {
 	path := strings.TrimPrefix(location, "sqlite:")
 	q := url.Values{}
@@ -42,15 +44,22 @@ func openSQLite(ctx context.Context, location string) (*Store, error) {
 	} {
 		q.Add("_pragma", pragma)
 	}
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String())
+	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+	db, err := sql.Open("sqlite", name)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8) // one that is opened reads the schema, and maps the file anew
 	if err := db.PingContext(ctx); err != nil {
 		return nil, errors.Join(opening(path, err), db.Close())
 	}
-	return &Store{db: db, dialect: *sqliteDialect()}, nil
+	writing, err := sql.Open("sqlite", name)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), db.Close())
+	}
+	writing.SetMaxOpenConns(1)
+	return &Store{db: db, writing: writing, dialect: *sqliteDialect()}, nil
 }
 
 func sqliteDialect() *dialect {

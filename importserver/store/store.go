@@ -21,6 +21,7 @@ var ErrNone = errors.New("no such row")
 // Store is a database of rows. It is safe for concurrent use.
 type Store struct {
 	db      *sql.DB
+	writing *sql.DB // for transactions; db where these have no connection of their own
 	dialect dialect
 	render  Renderer // what lists show of an image; nil where there are none
 
@@ -50,6 +51,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 func (s *Store) Close() error {
 	if s.dialect.bell != nil {
 		s.dialect.bell.close()
+	}
+	if s.writing != s.db {
+		return errors.Join(s.writing.Close(), s.db.Close())
 	}
 	return s.db.Close()
 }
@@ -133,7 +137,7 @@ func (s *Store) inTx(ctx context.Context, do func(*Tx) error) (ended bool, err e
 		}
 	}
 	begun := time.Now()
-	tx, err := s.db.BeginTx(ctx, nil)
+	tx, err := s.writing.BeginTx(ctx, nil)
 	if err != nil {
 		s.observe(OpTransaction, begun, err)
 		return false, fmt.Errorf("begin transaction: %w", err)

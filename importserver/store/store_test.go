@@ -37,6 +37,25 @@ func TestOpenAgain(t *testing.T) {
 	}
 }
 
+// A commit empties the caches of all connections but its own: with the pages that
+// most transactions write, the next one finds them where it has the same connection.
+func TestTransactionsShareAConnection(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "x.db"))
+	run := func(statement string) {
+		t.Helper()
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.Run(t.Context(), statement) }); err != nil {
+			t.Fatalf("%s: %v", statement, err)
+		}
+	}
+	run(`CREATE TEMP TABLE of_this_connection (n INTEGER)`)
+	end, err := s.Reading(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer end()
+	run(`INSERT INTO of_this_connection VALUES (1)`)
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for url, says := range map[string]string{
 		"oracle:x":                  "none of postgres, postgresql, sqlite",
