@@ -64,7 +64,7 @@ func (b *bench) prepare(ctx context.Context) error {
 type rate struct {
 	images    int
 	wall, cpu time.Duration
-	peak      int64 // bytes
+	peak      memory
 }
 
 func (r rate) perSecond() float64 { return ratio(float64(r.images), r.wall.Seconds()) }

@@ -1,15 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,8 +23,10 @@ const password = "the-password-of-the-benchmark"
 // server is a tidepole that serves.
 type server struct {
 	*client.Client
-	cmd *exec.Cmd
-	log string
+	cmd     *exec.Cmd
+	log     string
+	own     atomic.Int64 // the most of its own memory that was seen, in bytes
+	stopped chan struct{}
 }
 
 // serve starts the program with so many workers, and waits until it listens.
@@ -32,7 +35,7 @@ func (b *bench) serve(ctx context.Context, p *place, workers int) (*server, erro
 	if err := os.Remove(ready); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	s := &server{log: filepath.Join(b.dir, "serve.log")}
+	s := &server{log: filepath.Join(b.dir, "serve.log"), stopped: make(chan struct{})}
 	log, err := os.Create(s.log)
 	if err != nil {
 		return nil, err
@@ -46,6 +49,7 @@ func (b *bench) serve(ctx context.Context, p *place, workers int) (*server, erro
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
+	go s.watch()
 	url, err := s.listening(ctx, ready)
 	if err == nil {
 		s.Client, err = client.New(client.Options{URL: url, Username: "admin", Password: password, TempDir: b.dir})
@@ -74,6 +78,7 @@ func (s *server) listening(ctx context.Context, ready string) (string, error) {
 
 // stop ends the server as its operator would.
 func (s *server) stop() error {
+	close(s.stopped)
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
@@ -121,23 +126,63 @@ func (s *server) cpu() time.Duration {
 	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
-// peak is the server's largest resident set, in bytes, since it was last asked
-// with reset.
-func (s *server) peak(reset bool) int64 {
-	dir := fmt.Sprintf("/proc/%d/", s.cmd.Process.Pid)
+// memory is what a process took at the most, in bytes.
+type memory struct {
+	resident int64 // pages of mapped files too
+	own      int64 // without these, which the kernel takes back where memory is short
+}
+
+// peak is the most that the server took since it was last asked with reset.
+func (s *server) peak(reset bool) memory {
 	if reset {
-		_ = os.WriteFile(dir+"clear_refs", []byte("5"), 0)
+		_ = os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", s.cmd.Process.Pid), []byte("5"), 0)
+		s.own.Store(0)
 	}
-	f, err := os.Open(dir + "status")
+	s.look()
+	return memory{resident: s.status("VmHWM"), own: s.own.Load()}
+}
+
+// lookEvery is how often the server's own memory is looked at: the kernel keeps the
+// highest of the whole only.
+const lookEvery = 50 * time.Millisecond
+
+// watch looks at the server's own memory until it is stopped.
+func (s *server) watch() {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-tick.C:
+			s.look()
+		}
+	}
+}
+
+func (s *server) look() {
+	now := s.status("RssAnon", "RssShmem")
+	for was := s.own.Load(); now > was && !s.own.CompareAndSwap(was, now); was = s.own.Load() {
+	}
+}
+
+// status is the sum of what the kernel says of the server by these names, in bytes.
+func (s *server) status(names ...string) int64 {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0
 	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "VmHWM:"); ok {
+	return sumOf(string(data), names...)
+}
+
+// sumOf adds up those lines of a status of /proc, in KiB, that have these names.
+func sumOf(status string, names ...string) (bytes int64) {
+	for line := range strings.Lines(status) {
+		name, rest, _ := strings.Cut(line, ":")
+		if slices.Contains(names, name) {
 			n, _ := strconv.ParseInt(strings.Fields(rest)[0], 10, 64)
-			return n << 10
+			bytes += n << 10
 		}
 	}
-	return 0
+	return bytes
 }

@@ -37,7 +37,7 @@ func table(f measures) string {
 		row(&b, "---", "---", "---", "---", "---", "---", "---")
 		for _, f := range r.fills {
 			row(&b, fmt.Sprint(f.there), fmt.Sprint(f.workers), decimal(f.imported.perSecond()), fmt.Sprintf("%.2f", ratio(f.imported.perSecond(), r.inserts.perSecond())),
-				decimal(f.analyzed.perSecond()), milliseconds(f.analyzed), size(f.analyzed.peak))
+				decimal(f.analyzed.perSecond()), milliseconds(f.analyzed), f.analyzed.peak.String())
 		}
 		assessed(&b, fmt.Sprintf("%s, assessed again after the database changed, by number of workers", r.store), f.scan, r.workers)
 		assessed(&b, fmt.Sprintf("%s, the same by number of images%s", r.store, growth(r.growth)), f.scan, r.growth)
@@ -51,7 +51,7 @@ func assessed(b *strings.Builder, title string, scan rate, all []again) {
 	row(b, "---", "---", "---", "---", "---", "---", "---")
 	for _, a := range all {
 		row(b, fmt.Sprint(a.images), fmt.Sprint(a.workers), decimal(a.perSecond()), decimal(ratio(a.perSecond(), scan.perSecond())),
-			milliseconds(a.rate), fmt.Sprintf("%.3f", ratio(a.cpuEach().Seconds(), scan.cpuEach().Seconds())), size(a.peak))
+			milliseconds(a.rate), fmt.Sprintf("%.3f", ratio(a.cpuEach().Seconds(), scan.cpuEach().Seconds())), a.peak.String())
 	}
 }
 
@@ -82,4 +82,6 @@ func ratio(a, b float64) float64 {
 
 func decimal(v float64) string   { return fmt.Sprintf("%.1f", v) }
 func milliseconds(r rate) string { return fmt.Sprintf("%.1f ms", r.cpuEach().Seconds()*1000) }
-func size(bytes int64) string    { return fmt.Sprintf("%d MiB", bytes>>20) }
+
+// String is the whole, and in brackets what is the process's own of it.
+func (m memory) String() string { return fmt.Sprintf("%d MiB (%d)", m.resident>>20, m.own>>20) }

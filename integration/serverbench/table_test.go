@@ -11,7 +11,7 @@ import (
 
 func TestTable(t *testing.T) {
 	each := func(images int, wall, cpu time.Duration) rate {
-		return rate{images: images, wall: wall * time.Duration(images), cpu: cpu * time.Duration(images), peak: 150 << 20}
+		return rate{images: images, wall: wall * time.Duration(images), cpu: cpu * time.Duration(images), peak: memory{resident: 150 << 20, own: 90 << 20}}
 	}
 	ms := time.Millisecond
 	got := table(measures{
@@ -37,22 +37,22 @@ SQLite, images imported (plain inserts of their rows: 100 images a second):
 
 | images there | workers | imports a second | against plain inserts | analysed a second | CPU an image | peak memory |
 |---|---|---|---|---|---|---|
-| 100 | 2 | 25.0 | 0.25 | 20.0 | 80.0 ms | 150 MiB |
-| 1000 | 1 | 20.0 | 0.20 | 10.0 | 60.0 ms | 150 MiB |
+| 100 | 2 | 25.0 | 0.25 | 20.0 | 80.0 ms | 150 MiB (90) |
+| 1000 | 1 | 20.0 | 0.20 | 10.0 | 60.0 ms | 150 MiB (90) |
 
 SQLite, assessed again after the database changed, by number of workers:
 
 | images | workers | images a second | times the grype command's | CPU an image | CPU against the grype command's | peak memory |
 |---|---|---|---|---|---|---|
-| 1000 | 1 | 25.0 | 25.0 | 30.0 ms | 0.037 | 150 MiB |
-| 1000 | 2 | 50.0 | 50.0 | 32.0 ms | 0.040 | 150 MiB |
+| 1000 | 1 | 25.0 | 25.0 | 30.0 ms | 0.037 | 150 MiB (90) |
+| 1000 | 2 | 50.0 | 50.0 | 32.0 ms | 0.040 | 150 MiB (90) |
 
 SQLite, the same by number of images (an image's CPU with 1000 against 100: ×0.50):
 
 | images | workers | images a second | times the grype command's | CPU an image | CPU against the grype command's | peak memory |
 |---|---|---|---|---|---|---|
-| 100 | 2 | 10.0 | 10.0 | 64.0 ms | 0.080 | 150 MiB |
-| 1000 | 2 | 50.0 | 50.0 | 32.0 ms | 0.040 | 150 MiB |
+| 100 | 2 | 10.0 | 10.0 | 64.0 ms | 0.080 | 150 MiB (90) |
+| 1000 | 2 | 50.0 | 50.0 | 32.0 ms | 0.040 | 150 MiB (90) |
 
 nothing was measured on it, images imported (plain inserts of their rows: 0 images a second):
 
@@ -68,7 +68,7 @@ nothing was measured on it, the same by number of images:
 
 | images | workers | images a second | times the grype command's | CPU an image | CPU against the grype command's | peak memory |
 |---|---|---|---|---|---|---|
-| 100 | 2 | 0.0 | 0.0 | 0.0 ms | 0.000 | 0 MiB |
+| 100 | 2 | 0.0 | 0.0 | 0.0 ms | 0.000 | 0 MiB (0) |
 `
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -118,5 +118,12 @@ func TestDocuments(t *testing.T) {
 	}
 	if both < shared || both == o.packages {
 		t.Errorf("%d packages are of both images", both)
+	}
+}
+
+func TestMemoryIsReadFromTheStatus(t *testing.T) {
+	const status = "Name:\ttidepole\nVmHWM:\t  687104 kB\nRssAnon:\t  143360 kB\nRssFile:\t  542720 kB\nRssShmem:\t    1024 kB\n"
+	if own, all := sumOf(status, "RssAnon", "RssShmem"), sumOf(status, "VmHWM"); own != 141<<20 || all != 671<<20 {
+		t.Errorf("%d of %d bytes are its own", own>>20, all>>20)
 	}
 }
