@@ -55,20 +55,23 @@ func until(t *testing.T, what string, happened func() bool) {
 }
 
 func TestServerKilledInTheMiddleOfAnAnalysisLosesNothing(t *testing.T) {
-	p := plantedImage(t)
-	u := newUser(t).with(openRegistry(t)...)
+	registry := newSlowRegistry(t)
+	u := newUser(t).with(registry.environment()...)
 	s := u.serve()
-	add := u.startCommand("image", "add", p.name, "--wait", "--timeout", "4m")
+	name := registry.push(1)
+	registry.holdBack()
+	add := u.startCommand("image", "add", name, "--wait", "--timeout", "4m")
 	until(t, "the analysis", func() bool {
 		return strings.Contains(u.run("image", "list", "-o", "json-raw").stdout, `"analyzing"`)
 	})
 	s.kill()
+	registry.letGo()
 	s.start()
 	if code := add.wait(t); code != 0 {
 		t.Fatalf("add --wait ended with %d\n%s%s\nserver: %s", code, add.stdout.String(), add.stderr.String(), s.said())
 	}
 	var image wire.Image
-	u.okJSON(&image, "image", "get", p.name, "-o", "json-raw")
+	u.okJSON(&image, "image", "get", name, "-o", "json-raw")
 	if image.Status != wire.Analyzed {
 		t.Errorf("the image is %s", image.Status)
 	}
@@ -104,18 +107,21 @@ func TestServerKilledInTheMiddleOfAnUploadLosesNothing(t *testing.T) {
 }
 
 func TestServerThatIsAskedToStopRequeuesItsWork(t *testing.T) {
-	p := plantedImage(t)
-	u := newUser(t).with(openRegistry(t)...)
+	registry := newSlowRegistry(t)
+	u := newUser(t).with(registry.environment()...)
 	s := u.serve("--grace", "100ms")
-	u.ok("image", "add", p.name)
+	name := registry.push(1)
+	registry.holdBack()
+	u.ok("image", "add", name)
 	until(t, "the analysis", func() bool {
 		return strings.Contains(u.run("image", "list", "-o", "json-raw").stdout, `"analyzing"`)
 	})
 	s.stop()
+	registry.letGo()
 	s.start()
-	u.ok("image", "add", p.name, "--wait")
+	u.ok("image", "add", name, "--wait")
 	var image wire.Image
-	u.okJSON(&image, "image", "get", p.name, "-o", "json-raw")
+	u.okJSON(&image, "image", "get", name, "-o", "json-raw")
 	if image.Status != wire.Analyzed {
 		t.Errorf("the image is %s", image.Status)
 	}

@@ -62,6 +62,11 @@ func newSlowRegistry(t *testing.T) *slowRegistry {
 	return r
 }
 
+// environment is that of a program that may use it.
+func (r *slowRegistry) environment() []string {
+	return []string{"TIDEPOLE_REGISTRY_AUTHORITY=" + r.host, "TIDEPOLE_REGISTRY_INSECURE_HTTP=true"}
+}
+
 // push makes an image with a package that has a vulnerability, and gives its name.
 func (r *slowRegistry) push(n int) string {
 	r.t.Helper()
@@ -169,7 +174,7 @@ func newCluster(t *testing.T) *cluster {
 	common := t.TempDir()
 	store := storetest.Schema(t, part(t, storetest.PostgresVariable))
 	slow := newSlowRegistry(t)
-	u := newUser(t).with("TIDEPOLE_REGISTRY_AUTHORITY="+slow.host, "TIDEPOLE_REGISTRY_INSECURE_HTTP=true", "TIDEPOLE_STORE="+store, "TIDEPOLE_BLOBS="+filepath.Join(common, "blobs"), "TIDEPOLE_KEY_FILE="+filepath.Join(common, "key"))
+	u := newUser(t).with(append(slow.environment(), "TIDEPOLE_STORE="+store, "TIDEPOLE_BLOBS="+filepath.Join(common, "blobs"), "TIDEPOLE_KEY_FILE="+filepath.Join(common, "key"))...)
 	c := &cluster{t: t, user: u, workers: map[int]*worker{}, registry: slow, args: []string{"--lease", leaseTime, "--retry-delay", "100ms"}}
 	c.one = u.with().serve(append(c.args, "--workers", "0")...)
 	c.two = u.with().serve(append(c.args, "--workers", "1")...)
