@@ -70,12 +70,7 @@ func (r *resolver) FilesByPath(paths ...string) ([]file.Location, error) {
 	}
 	all := locations{tree: r.tree}
 	for _, p := range paths {
-		h, ok := r.tree.search.byPath(p)
-		switch {
-		case !ok || !r.tree.isFile(h.node):
-		case len(paths) == 1: // as most are asked for
-			return []file.Location{r.tree.location(p, h.node)}, nil
-		default:
+		if h, ok := r.tree.search.byPath(p); ok && r.tree.isFile(h.node) {
 			all.add(p, h.node)
 		}
 	}
@@ -266,19 +261,23 @@ func (r *resolver) content(n int32) (io.ReadCloser, error) {
 
 // locations are those found, each file once.
 type locations struct {
-	tree *Tree
-	seen map[int32]bool
-	all  []file.Location
+	tree  *Tree
+	first int32
+	more  map[int32]bool // beside the first: most answers have one
+	all   []file.Location
 }
 
 func (l *locations) add(access string, n int32) {
-	if l.seen[n] {
+	switch {
+	case len(l.all) == 0:
+		l.first = n
+	case l.first == n || l.more[n]:
 		return
+	case l.more == nil:
+		l.more = map[int32]bool{n: true}
+	default:
+		l.more[n] = true
 	}
-	if l.seen == nil {
-		l.seen = map[int32]bool{}
-	}
-	l.seen[n] = true
 	l.all = append(l.all, l.tree.location(access, n))
 }
 
