@@ -17,10 +17,7 @@ import (
 	"github.com/tidepole/tidepole/analysis/tree"
 )
 
-var (
-	paths = flag.Int("paths", 0, "how many paths the image has of which the cost is printed")
-	alone = flag.Bool("alone", false, "print no cost of stereoscope")
-)
+var paths = flag.Int("paths", 10_000, "how many paths the image of BenchmarkSquash has")
 
 func cpu() time.Duration {
 	var u syscall.Rusage
@@ -66,52 +63,61 @@ func ask(r file.Resolver, packages int) (found int) {
 	return found
 }
 
-// TestCost prints what a tree takes, and what the same answers take of
-// stereoscope.
-func TestCost(t *testing.T) {
-	if testing.Short() || *paths == 0 {
-		t.Skip("-paths")
-	}
-	tars := like(*paths).tars(t)
-	packages := *paths / 100
-	var all []tree.Layer
-	for i, b := range tars {
-		r, err := record(b)
+// BenchmarkSquash makes a tree of -paths paths, and asks what cataloguing asks, of
+// tidepole and of stereoscope. ask-cpu-s/op is the part of the time that the questions took;
+// B/path is the heap for each path before the first of them, B/path-asked after
+// the last.
+//
+//	go test ./analysis/tree -run - -bench Squash -benchtime 1x -paths 1000000
+func BenchmarkSquash(b *testing.B) {
+	layers := like(*paths)
+	tars := layers.tars(b)
+	var indexed []tree.Layer
+	for i, tar := range tars {
+		r, err := record(tar)
 		if err != nil {
-			t.Fatal(err)
+			b.Fatal(err)
 		}
-		all = append(all, tree.Layer{ID: fmt.Sprint(i), Index: r.Index()})
+		indexed = append(indexed, tree.Layer{ID: fmt.Sprint(i), Index: r.Index()})
 	}
-	before, start := heap(), cpu()
-	squashed, err := tree.Squash(context.Background(), all)
-	if err != nil {
-		t.Fatal(err)
+	found := map[string]int{}
+	for _, of := range []struct {
+		name string
+		make func() (file.Resolver, error)
+	}{
+		{"tidepole", func() (file.Resolver, error) {
+			t, err := tree.Squash(b.Context(), indexed)
+			if err != nil {
+				return nil, err
+			}
+			return t.Resolver(b.Context(), nil), nil
+		}},
+		{"stereoscope", func() (file.Resolver, error) { return theirs(b, tars, "linux") }},
+	} {
+		b.Run(of.name, func(b *testing.B) {
+			var total, asking time.Duration
+			for b.Loop() {
+				before, start := heap(), cpu()
+				r, err := of.make()
+				if err != nil {
+					b.Fatal(err)
+				}
+				made := cpu() - start
+				size := heap() - before
+				start = cpu()
+				found[of.name] = ask(r, *paths/100)
+				asked := cpu() - start
+				total, asking = total+made+asked, asking+asked
+				b.ReportMetric(float64(size)/float64(*paths), "B/path")
+				b.ReportMetric(float64(heap()-before)/float64(*paths), "B/path-asked")
+				runtime.KeepAlive(r)
+			}
+			b.ReportMetric(total.Seconds()/float64(b.N), "cpu-s/op")
+			b.ReportMetric(asking.Seconds()/float64(b.N), "ask-cpu-s/op")
+		})
 	}
-	took := cpu() - start
-	size := heap() - before
-	count := squashed.List().Len()
-	start = cpu()
-	found := ask(squashed.Resolver(context.Background(), nil), packages)
-	asked := cpu() - start
-	after := heap() - before
-	t.Logf("%d paths: squashed in %v CPU, %d bytes a path; %d found in %v CPU, %d bytes a path then",
-		count, took, size/uint64(count), found, asked, after/uint64(count))
-	runtime.KeepAlive(squashed)
-	if *alone {
-		return
+	runtime.KeepAlive(indexed)
+	if ours, other := found["tidepole"], found["stereoscope"]; ours > 0 && other > 0 && ours != other {
+		b.Errorf("found %d, stereoscope %d", ours, other)
 	}
-	before, start = heap(), cpu()
-	resolver, err := theirs(t, tars, "linux")
-	if err != nil {
-		t.Fatal(err)
-	}
-	took = cpu() - start
-	size = heap() - before
-	start = cpu()
-	theirFound := ask(resolver, packages)
-	t.Logf("stereoscope: read and squashed in %v CPU, %d bytes a path; %d found in %v CPU", took, size/uint64(count), theirFound, cpu()-start)
-	if found != theirFound {
-		t.Errorf("found %d, they %d", found, theirFound)
-	}
-	runtime.KeepAlive(all)
 }
