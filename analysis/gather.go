@@ -80,8 +80,8 @@ func (e *evidence) shown() (list []place) {
 	}
 	all := e.tree.List()
 	for n := range all.Len() {
-		if f := all.File(n); f.Entry.Regular && f.Entry.Size > 0 {
-			list = append(list, place{int32(f.Place.Layer), int32(f.Place.Ordinal), int32(n)})
+		if at, ok := all.Filled(n); ok {
+			list = append(list, place{int32(at.Layer), int32(at.Ordinal), int32(n)})
 		}
 	}
 	slices.SortFunc(list, func(a, b place) int {

@@ -130,15 +130,18 @@ func (x *Index) brief(ordinal int) *brief {
 
 // Entry is the one with that ordinal. Its strings are copies.
 func (x *Index) Entry(ordinal int) (e Entry) {
-	x.at(ordinal, func(i *item) {
-		e = Entry{
-			Path: string(i.path), Link: string(i.link), Type: i.flag, Mode: int64(i.mode),
-			UID: int(i.uid), GID: int(i.gid), Size: i.size, ModTime: time.Unix(i.seconds, int64(i.nanoseconds)),
-			MIME: x.kinds[i.kind], Regular: i.facts&regular != 0, Sparse: i.facts&sparse != 0, Kept: i.facts&(kept|withheld) == kept,
-		}
-	})
+	x.at(ordinal, func(i *item) { e = x.entry(ordinal, i) })
+	return e
+}
+
+func (x *Index) entry(ordinal int, i *item) Entry {
+	e := Entry{
+		Path: string(i.path), Link: string(i.link), Type: i.flag, Mode: int64(i.mode),
+		UID: int(i.uid), GID: int(i.gid), Size: i.size, ModTime: time.Unix(i.seconds, int64(i.nanoseconds)),
+		MIME: x.kinds[i.kind], Regular: i.facts&regular != 0, Sparse: i.facts&sparse != 0, Kept: i.facts&(kept|withheld) == kept,
+	}
 	switch {
-	case x.brief(ordinal).facts&filled != 0:
+	case i.facts&filled != 0:
 		e.Digest = *x.digest(ordinal)
 	case e.Regular:
 		e.Digest = digestOfNothing
@@ -200,6 +203,9 @@ func (x *Index) Sizes() int64 { return x.bytes }
 
 // Regular tells whether the entry with that ordinal has a content.
 func (x *Index) Regular(ordinal int) bool { return x.brief(ordinal).facts&regular != 0 }
+
+// Filled tells whether the entry with that ordinal has a content of some bytes.
+func (x *Index) Filled(ordinal int) bool { return x.brief(ordinal).facts&filled != 0 }
 
 // Folder tells whether the header of the entry with that ordinal gives it the mode
 // of a folder.
@@ -347,7 +353,7 @@ func (x *Index) from(run int) iter.Seq2[int, *item] {
 	}
 }
 
-// Cursor finds paths of an index, those that follow each other at little cost. It
+// Cursor finds entries of an index, those that follow each other at little cost. It
 // is for one goroutine.
 type Cursor struct{ cursor cursor }
 
@@ -356,13 +362,25 @@ func (x *Index) Cursor() *Cursor { return &Cursor{cursor{of: x}} }
 
 // Path is the path of the entry with that ordinal. It is valid up to the next call.
 func (c *Cursor) Path(ordinal int) []byte {
+	c.to(ordinal)
+	return c.cursor.path
+}
+
+// Entry is the one with that ordinal. Its strings are copies.
+func (c *Cursor) Entry(ordinal int) Entry {
+	c.to(ordinal)
+	return c.cursor.of.entry(ordinal, &c.cursor.item)
+}
+
+// to goes to an entry: from the beginning of its run, unless it comes later in the
+// run that the cursor is in.
+func (c *Cursor) to(ordinal int) {
 	if at := c.cursor.next; ordinal < at-1 || ordinal/runItems != (at-1)/runItems || at == 0 {
 		c.cursor.at(ordinal / runItems)
 	}
 	for c.cursor.next <= ordinal {
 		c.cursor.step()
 	}
-	return c.cursor.path
 }
 
 func (x *Index) kindOf(mime string) uint16 {

@@ -134,5 +134,12 @@ func sameEntries(t *testing.T, r *rand.Rand, what string, x *layers.Index, want 
 		if p := c.Path(n); string(p) != want[n].Path {
 			t.Fatalf("%s: a cursor has path %d as %q, want %q", what, n, p, want[n].Path)
 		}
+		e := x.Entry(n)
+		if at := c.Entry(n); at != e {
+			t.Fatalf("%s: a cursor has entry %d as %+v, want %+v", what, n, at, e)
+		}
+		if filled := x.Filled(n); filled != (e.Regular && e.Size > 0) {
+			t.Fatalf("%s: entry %d is filled: %v, and is %+v", what, n, filled, e)
+		}
 	}
 }

@@ -47,4 +47,13 @@ func (l List) At(n int) (layer string, path []byte) {
 }
 
 // File is the file at a path.
-func (l List) File(n int) File { return l.tree.file(l.nodes[n]) }
+func (l List) File(n int) File {
+	node := l.nodes[n]
+	return l.tree.fileOf(node, l.tree.entryBy(node, func(layer, ordinal int) layers.Entry { return l.cursors[layer].Entry(ordinal) }))
+}
+
+// Filled is where the content of a path is described, if it has one of some bytes.
+func (l List) Filled(n int) (at Place, ok bool) {
+	at = l.tree.base(l.nodes[n])
+	return at, l.tree.layers[at.Layer].Index.Filled(at.Ordinal)
+}

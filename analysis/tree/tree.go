@@ -91,11 +91,11 @@ func (t *Tree) Files(visit func(File) error) error {
 }
 
 // file is the one at a node with an entry.
-func (t *Tree) file(n int32) File {
-	base := t.base(n)
-	e := t.entry(n)
+func (t *Tree) file(n int32) File { return t.fileOf(n, t.entry(n)) }
+
+func (t *Tree) fileOf(n int32, e layers.Entry) File {
 	return File{
-		Path: e.Path, Layer: t.layers[t.nodes[n].layer].ID, Place: base,
+		Path: e.Path, Layer: t.layers[t.nodes[n].layer].ID, Place: t.base(n),
 		Entry: e, Type: stereofile.TypeFromTarType(e.Type),
 	}
 }
@@ -111,12 +111,16 @@ func (t *Tree) base(n int32) Place {
 // entry describes a node: of a hard link that names a file of its layer, what is
 // the file's own comes from that file.
 func (t *Tree) entry(n int32) layers.Entry {
+	return t.entryBy(n, func(layer, ordinal int) layers.Entry { return t.layers[layer].Index.Entry(ordinal) })
+}
+
+func (t *Tree) entryBy(n int32, find func(layer, ordinal int) layers.Entry) layers.Entry {
 	at, base := t.nodes[n], t.base(n)
-	own := t.layers[at.layer].Index.Entry(int(at.own))
+	own := find(int(at.layer), int(at.own))
 	if int(at.layer) == base.Layer && int(at.own) == base.Ordinal {
 		return own
 	}
-	e := t.layers[base.Layer].Index.Entry(base.Ordinal)
+	e := find(base.Layer, base.Ordinal)
 	e.Path, e.UID, e.GID, e.ModTime = own.Path, own.UID, own.GID, own.ModTime
 	e.Mode = own.Mode&permissions | e.Mode&^permissions
 	return e
