@@ -19,10 +19,14 @@ import (
 // maxWindow bounds the memory that unpacking may take.
 const maxWindow = 64 << 20
 
-// pack has fill write through a packer into w. The same bytes give the same
-// packed ones.
+// packingWindow is how far back a packer looks, in bytes. It keeps twice as much, so
+// that it does not move a window for each of its blocks.
+const packingWindow = 2 << 20
+
+// pack has fill write through a packer into w, which packs while fill goes on. The
+// same bytes give the same packed ones.
 func pack(w io.Writer, fill func(io.Writer) error) error {
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithLowerEncoderMem(true))
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(2), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(packingWindow))
 	if err != nil {
 		return err
 	}
