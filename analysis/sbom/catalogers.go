@@ -31,11 +31,14 @@ import (
 	"github.com/anchore/syft/syft/pkg/cataloger/wordpress"
 )
 
-// ofImages are the catalogers that syft selects for images, in its order. One
-// that is missing runs as syft's own, each time; a test tells of it.
+// ofImages are the catalogers that syft selects for images: first the one that takes
+// as long as all others together where there is much of Java, so that it is not the
+// last one, alone; then in syft's order. One that is missing runs as syft's own, each
+// time; a test tells of it.
 func ofImages() []pkg.Cataloger {
 	c := syft.DefaultCreateSBOMConfig().Packages
 	return []pkg.Cataloger{
+		java.NewArchiveCataloger(c.JavaArchive),
 		arch.NewDBCataloger(),
 		alpine.NewDBCataloger(),
 		debian.NewDBCataloger(),
@@ -52,7 +55,6 @@ func ofImages() []pkg.Cataloger {
 		dotnet.NewDotnetPackagesLockCataloger(),
 		python.NewInstalledPackageCataloger(),
 		golang.NewGoModuleBinaryCataloger(c.Golang),
-		java.NewArchiveCataloger(c.JavaArchive),
 		java.NewNativeImageCataloger(),
 		storeOnly{nix.NewCataloger(c.Nix)},
 		lua.NewPackageCataloger(),

@@ -10,13 +10,13 @@ import (
 
 // sorted are the packages in syft's order, which pkg.Less has: by name, version,
 // type and places, then by metadata. That order needs the metadata of few.
-func (s *survey) sorted(all *pkg.Collection) ([]pkg.Package, error) {
+func (s *survey) sorted(all []pkg.Package) ([]pkg.Package, error) {
 	type keyed struct {
 		pkg.Package
 		paths []string
 	}
-	var list []keyed
-	for p := range all.Enumerate() {
+	list := make([]keyed, 0, len(all))
+	for _, p := range all {
 		var paths []string
 		for _, l := range p.Locations.ToSlice() {
 			paths = append(paths, l.FullNestedPath())

@@ -13,9 +13,9 @@ import (
 // They are most of an image's relationships. syft makes them of copies of the
 // packages, with an index of all of them in the end, and asks nothing of them that
 // it does not know from the packages, too. Here they are two numbers each.
-func ownership(ctx context.Context, packages *pkg.Collection, r file.PathResolver, ends *ends) ([]relation, error) {
+func ownership(ctx context.Context, packages []pkg.Package, r file.PathResolver, ends *ends) ([]relation, error) {
 	var list []relation
-	for p := range packages.Enumerate() {
+	for _, p := range packages {
 		owner, ok := p.Metadata.(pkg.FileOwner)
 		if !ok {
 			continue
@@ -27,7 +27,7 @@ func ownership(ctx context.Context, packages *pkg.Collection, r file.PathResolve
 		own := map[uint64]bool{} // a file is found at many paths
 		for _, path := range owner.OwnedFiles() {
 			if ctx.Err() != nil {
-				continue // the packages are still being enumerated
+				return nil, context.Cause(ctx)
 			}
 			found, err := r.FilesByPath(path)
 			if err != nil {
@@ -45,9 +45,6 @@ func ownership(ctx context.Context, packages *pkg.Collection, r file.PathResolve
 				list = append(list, relation{from: from, to: to, kind: artifact.ContainsRelationship})
 			}
 		}
-	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
 	}
 	return list, nil
 }

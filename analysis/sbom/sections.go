@@ -76,7 +76,10 @@ func encodeSections(ctx context.Context, s *sbom.SBOM, survey *survey) (*section
 		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
 	}
 	slices.SortFunc(out.Unknowns, byPlace)
-	packages := s.Artifacts.Packages
+	packages := make([]pkg.Package, 0, s.Artifacts.Packages.PackageCount())
+	for p := range s.Artifacts.Packages.Enumerate() { // each is a copy, which costs much
+		packages = append(packages, p)
+	}
 	s.Artifacts = sbom.Artifacts{}
 	var both sync.WaitGroup
 	var failed, failedToo error
@@ -108,7 +111,7 @@ type relation struct {
 
 // encodeRelations packs the relationships, in syft's order. Those that are alike
 // but for their data follow their data.
-func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages *pkg.Collection, r file.PathResolver) error {
+func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages []pkg.Package, r file.PathResolver) error {
 	image := artifact.ID(s.Source.ID)
 	ends := newEnds(r)
 	list := make([]relation, 0, len(s.Relationships))
@@ -267,7 +270,7 @@ func (e *ends) apart() []file.Coordinates {
 const packagesAtOnce = 64
 
 // encodePackages packs the packages in syft's order.
-func (out *sections) encodePackages(ctx context.Context, src source.Description, packages *pkg.Collection, survey *survey) error {
+func (out *sections) encodePackages(ctx context.Context, src source.Description, packages []pkg.Package, survey *survey) error {
 	p, err := newPacker()
 	if err != nil {
 		return err

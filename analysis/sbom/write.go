@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
@@ -47,6 +48,23 @@ func (w *documentWriter) document(tool Tool, files Files, gaps []Gap) error {
 	if err != nil {
 		return err
 	}
+	var sorted []int32
+	var beside sync.WaitGroup
+	beside.Go(func() { sorted = order(files, w.catalogue.source.diffIDs()) })
+	err = w.lists()
+	beside.Wait()
+	if err != nil {
+		return err
+	}
+	if err := w.files(files, sorted, gaps); err != nil {
+		return err
+	}
+	_, err = w.Write(tail)
+	return err
+}
+
+// lists writes the packages and the relationships.
+func (w *documentWriter) lists() error {
 	w.begin(`{"artifacts":[`)
 	if err := unpack(w.catalogue.packages, w.element); err != nil {
 		return err
@@ -55,12 +73,7 @@ func (w *documentWriter) document(tool Tool, files Files, gaps []Gap) error {
 	if err := w.relations(); err != nil {
 		return err
 	}
-	w.WriteByte(']')
-	if err := w.files(files, gaps); err != nil {
-		return err
-	}
-	_, err = w.Write(tail)
-	return err
+	return w.WriteByte(']')
 }
 
 // begin begins a list.
@@ -142,14 +155,10 @@ func (c *Catalogue) tail(tool Tool) ([]byte, error) {
 	return append(bytes.Clone(tail), '\n'), nil
 }
 
-// files writes the files of the image, and those others that relationships and
-// gaps name, in syft's order.
-func (w *documentWriter) files(all Files, gaps []Gap) error {
-	var ids []string
-	for _, l := range w.catalogue.source.Layers {
-		ids = append(ids, l.DiffID)
-	}
-	compare := file.CoordinatesSorter(ids)
+// files writes the files of the image, in syft's order as sorted has it, and those
+// others that relationships and gaps name.
+func (w *documentWriter) files(all Files, sorted []int32, gaps []Gap) error {
+	compare := file.CoordinatesSorter(w.catalogue.source.diffIDs())
 	apart := w.catalogue.apart(gaps)
 	slices.SortFunc(apart, func(a, b remark) int { return compare(a.at, b.at) })
 	w.count = 0
@@ -161,7 +170,7 @@ func (w *documentWriter) files(all Files, gaps []Gap) error {
 		return w.element(text)
 	}
 	var last file.Coordinates
-	for _, n := range order(all, ids) {
+	for _, n := range sorted {
 		layer, path := all.At(int(n))
 		at := file.Coordinates{RealPath: string(path), FileSystemID: layer}
 		if w.count > 0 && at == last {
