@@ -54,3 +54,12 @@ func (m *Matcher) Keywords(text []byte) (found []string) {
 
 // PublishedAs is the fingerprint of a secret in filters.yaml.
 func PublishedAs(secret []byte) string { return publishedAs(secret) }
+
+// Needed is what a pattern's matches need; nil also where it is no pattern.
+func Needed(expr string) [][]byte {
+	_, texts, _ := compilePattern("x", expr)
+	return texts
+}
+
+// HasAny tells whether a text has one of those that are needed.
+var HasAny = hasAny

@@ -30,40 +30,43 @@ func compilePatterns(patterns map[string]string) ([]*rule, error) {
 	}
 	var out []*rule
 	for _, name := range slices.Sorted(maps.Keys(patterns)) {
-		re, err := compilePattern(name, patterns[name])
+		re, texts, err := compilePattern(name, patterns[name])
 		if err != nil {
 			return nil, fault.New(fault.Invalid, "read pattern %s: %w", strconv.Quote(name), err).
 				WithHint("the syntax is RE2's: https://github.com/google/re2/wiki/Syntax")
 		}
 		out = append(out, &rule{
-			Rule: Rule{Name: name, Regex: patterns[name]}, user: true, weight: 1 << 20,
+			Rule: Rule{Name: name, Regex: patterns[name]}, user: true, weight: 1 << 20, anyOf: texts,
 			expression: func() (*re2.Regexp, int) { return re, 0 },
 		})
 	}
 	return out, nil
 }
 
-func compilePattern(name, expr string) (*re2.Regexp, error) {
+// compilePattern gives a pattern's expression, and the texts that it needs.
+func compilePattern(name, expr string) (*re2.Regexp, [][]byte, error) {
 	if err := checkName(name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if expr == "" || len(expr) > maxRegexLength {
-		return nil, errors.New("the expression is empty or longer than " + strconv.Itoa(maxRegexLength) + " bytes")
+		return nil, nil, errors.New("the expression is empty or longer than " + strconv.Itoa(maxRegexLength) + " bytes")
 	}
 	// The standard library's parser goes first: it names the reason, where
 	// RE2 would also write to standard error.
 	parsed, err := syntax.Parse(expr, syntax.Perl&^syntax.OneLine)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	texts := needed(parsed)
 	prog, err := syntax.Compile(parsed.Simplify())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(prog.Inst) > maxInstructions {
-		return nil, errors.New("the expression is too large: its repetitions multiply")
+		return nil, nil, errors.New("the expression is too large: its repetitions multiply")
 	}
-	return re2.Compile("(?m)" + expr)
+	re, err := re2.Compile("(?m)" + expr)
+	return re, texts, err
 }
 
 func checkName(name string) error {

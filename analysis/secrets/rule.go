@@ -65,7 +65,8 @@ type rule struct {
 	needs      []byte
 	least      int // bytes of a Value
 	paths      pathFilter
-	user       bool // given by the user: whole file, no filters
+	user       bool     // given by the user: whole file, no filters
+	anyOf      [][]byte // texts of which what the user's expression matches has one; none: no text is needed
 	weight     int
 }
 

@@ -236,6 +236,9 @@ func (r *rule) matches(text []byte, base, limit int) []match {
 
 // searchFile tries a user's pattern on the whole file.
 func (r *rule) searchFile(text []byte) (found []finding, all bool) {
+	if !hasAny(text, r.anyOf) {
+		return nil, true
+	}
 	re, _ := r.expression()
 	for _, at := range re.FindAllIndex(text, maxMatches+1) {
 		if at[0] == at[1] {
