@@ -2,6 +2,8 @@ package importserver
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/tidepole/tidepole/formats/fault"
 	"github.com/tidepole/tidepole/formats/wire"
@@ -139,32 +141,61 @@ func (a *Account) changeAccount(ctx context.Context, name string, change func(*s
 // deletedAtOnce is how many images of a deleted account go in one transaction.
 const deletedAtOnce = 50
 
-// dropAccounts ends the deletion of accounts, and of tokens that have expired.
+// dropAccounts ends the deletion of accounts, and of tokens that have expired. What
+// keeps one account from it keeps no other.
 func (s *Server) dropAccounts(ctx context.Context) error {
 	all, err := s.store.View().Accounts(ctx, wire.AccountDeleting)
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, a := range all {
-		for n := int64(deletedAtOnce); n == deletedAtOnce; {
-			err := s.store.InTx(ctx, func(tx *store.Tx) (err error) {
-				n, err = tx.DeleteImagesOf(ctx, a.Name, deletedAtOnce)
-				return err
-			})
+		if err := s.dropAccount(ctx, a); err != nil {
+			errs = append(errs, fmt.Errorf("delete account %s: %w", a.Name, err))
+		}
+	}
+	errs = append(errs, s.store.InTx(ctx, func(tx *store.Tx) error { return tx.DropTokens(ctx, s.now()) }))
+	return errors.Join(errs...)
+}
+
+// dropAccount deletes an account's images, some at a time, and then its row. Other
+// processes may be at the same: each transaction has the row to itself, and looks
+// whether it is still that account. Where some images are too much for one
+// transaction, they go one by one.
+func (s *Server) dropAccount(ctx context.Context, a store.Account) error {
+	limit := deletedAtOnce
+	for {
+		var gone, deleted bool
+		err := s.store.InTx(ctx, func(tx *store.Tx) error {
+			gone, deleted = false, false
+			row, err := tx.Account(ctx, a.Name)
+			if errors.Is(err, store.ErrNone) || err == nil && (row.State != wire.AccountDeleting || !row.CreatedAt.Equal(a.CreatedAt)) {
+				gone = true
+				return nil
+			}
 			if err != nil {
 				return err
 			}
-		}
-		err := s.store.InTx(ctx, func(tx *store.Tx) error {
+			n, err := tx.DeleteImagesOf(ctx, a.Name, limit)
+			if err != nil || n > 0 {
+				return err
+			}
 			if err := tx.ForgetAccount(ctx, a.Name); err != nil {
 				return err
 			}
+			gone, deleted = true, true
 			return tx.DeleteAccount(ctx, a.Name)
 		})
-		if err != nil {
+		switch {
+		case err != nil && (limit == 1 || ctx.Err() != nil):
 			return err
+		case err != nil:
+			limit = 1
+		case deleted:
+			s.log.InfoContext(ctx, "account deleted", "account", a.Name)
+			return nil
+		case gone:
+			return nil
 		}
-		s.log.InfoContext(ctx, "account deleted", "account", a.Name)
 	}
-	return s.store.InTx(ctx, func(tx *store.Tx) error { return tx.DropTokens(ctx, s.now()) })
 }

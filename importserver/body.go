@@ -21,7 +21,9 @@ import (
 )
 
 const (
-	maxZstdFrame = 32 << 20 // memory that a sender may ask for
+	// maxZstdFrame is the memory that a sender may ask for, in bytes: what bodies that
+	// are encoded for the way may need at most, by RFC 9659.
+	maxZstdFrame = 8 << 20
 )
 
 // readBody reads a request's body whole and puts it back. One that says that it is too

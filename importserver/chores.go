@@ -13,20 +13,20 @@ import (
 // Options.LeaseTime.
 const choreTime = 10 * time.Minute
 
-// once is a chore that one of the processes on a store does, each time that it is due.
-// It may be done twice for all that: clocks differ, and a process may be stopped and
+// once is a chore that one of the processes on a store does, each time that it is due,
+// within a limit. It may be done twice for all that: clocks differ, and a process may be stopped and
 // go on.
-func (s *Server) once(name string, every time.Duration, do func(context.Context) error) func(context.Context) error {
+func (s *Server) once(name string, every, limit time.Duration, do func(context.Context) error) func(context.Context) error {
 	if !s.shared {
 		return do
 	}
 	return func(ctx context.Context) error {
 		begun := s.now()
-		mine, err := s.hold(ctx, name)
+		mine, err := s.hold(ctx, name, limit)
 		if err != nil || !mine {
 			return err
 		}
-		held, stop := s.holding(ctx, name, choreTime)
+		held, stop := s.holding(ctx, name, limit)
 		err = do(held)
 		stop()
 		return errors.Join(err, s.giveUp(ctx, name, begun.Add(every*9/10)))
@@ -69,11 +69,12 @@ func (s *Server) keepHolding(ctx context.Context, end context.CancelFunc, name s
 	}
 }
 
-// hold makes a chore this process's own for a lease; false where it is another's.
-func (s *Server) hold(ctx context.Context, name string) (held bool, err error) {
+// hold makes a chore this process's own for a lease, of which there may be more up to
+// the limit; false where it is another's.
+func (s *Server) hold(ctx context.Context, name string, limit time.Duration) (held bool, err error) {
 	err = s.store.InTx(ctx, func(tx *store.Tx) error {
 		now := s.now()
-		held, err = tx.HoldChore(ctx, name, s.name, now, now.Add(s.options.LeaseTime), now.Add(max(s.options.LeaseTime, s.options.Housekeeping)+choreTime))
+		held, err = tx.HoldChore(ctx, name, s.name, now, now.Add(s.options.LeaseTime), now.Add(max(s.options.LeaseTime, s.options.Housekeeping)+limit))
 		return err
 	})
 	return held, err

@@ -87,7 +87,7 @@ func (s *Server) sync(ctx context.Context) (syncing context.Context, leave func(
 		limited, cancel := context.WithTimeout(ctx, syncTime)
 		return limited, func() { cancel(); <-s.syncing }, nil
 	}
-	held, err := s.hold(ctx, vulndbChore)
+	held, err := s.hold(ctx, vulndbChore, syncTime)
 	if err == nil && !held {
 		err = errFeedsBusy()
 	}

@@ -43,12 +43,12 @@ func (s *Server) keepHouse(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tidy.C:
-			s.chore(ctx, "look for silent processes", s.once("processes", s.options.Housekeeping, s.watchProcesses))
+			s.chore(ctx, "look for silent processes", s.once("processes", s.options.Housekeeping, choreTime, s.watchProcesses))
 			if s.options.WorkOnly {
 				continue
 			}
-			s.chore(ctx, "look for lost work", s.once("mend", s.options.Housekeeping, s.mend))
-			s.chore(ctx, "remove rubbish", s.once("tidy", s.options.Housekeeping, tidyUp))
+			s.chore(ctx, "look for lost work", s.once("mend", s.options.Housekeeping, choreTime, s.mend))
+			s.chore(ctx, "remove rubbish", s.once("tidy", s.options.Housekeeping, tidyTime, tidyUp))
 		case <-s.tidy:
 			s.chore(ctx, "remove rubbish", tidyUp)
 		}

@@ -1,14 +1,12 @@
 package importserver
 
 import (
-	"context"
 	"encoding/json"
 	"regexp"
 	"sync"
 
 	"github.com/tidepole/tidepole/formats/bundle"
 	"github.com/tidepole/tidepole/formats/fault"
-	"github.com/tidepole/tidepole/importserver/store"
 )
 
 // maxLayers is how many layers an image may be said to have: engines stop at 127.
@@ -20,12 +18,11 @@ var diffID = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[a-zA-Z0-9=_-]{1,128}$`)
 })
 
-// keepLayers writes down which layers an image is made of, by which its ancestors
-// are found.
-func (s *Server) keepLayers(ctx context.Context, tx *store.Tx, i store.Image, b *bundle.Bundle) error {
+// readLayers tells which layers an image is made of, by which its ancestors are found.
+func readLayers(b *bundle.Bundle) ([]string, error) {
 	data, err := b.ReadAll(bundle.ImageConfig, bundle.MaxConfig)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var config struct {
 		RootFS struct {
@@ -34,16 +31,16 @@ func (s *Server) keepLayers(ctx context.Context, tx *store.Tx, i store.Image, b 
 	}
 	if len(data) > 0 {
 		if err := json.Unmarshal(data, &config); err != nil {
-			return unreadable(err)
+			return nil, unreadable(err)
 		}
 	}
 	if n := len(config.RootFS.DiffIDs); n > maxLayers {
-		return fault.New(fault.Invalid, "the image's configuration lists %d layers, and no image has more than %d", n, maxLayers)
+		return nil, fault.New(fault.Invalid, "the image's configuration lists %d layers, and no image has more than %d", n, maxLayers)
 	}
 	for _, id := range config.RootFS.DiffIDs {
 		if !diffID().MatchString(id) {
-			return fault.New(fault.Invalid, "the image's configuration lists the layer %.100q, which is not a digest", id)
+			return nil, fault.New(fault.Invalid, "the image's configuration lists the layer %.100q, which is not a digest", id)
 		}
 	}
-	return tx.SetLayers(ctx, i.ID, config.RootFS.DiffIDs)
+	return config.RootFS.DiffIDs, nil
 }

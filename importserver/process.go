@@ -82,9 +82,13 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 	}
 	var facts store.Facts
 	var packages []store.Package
-	if !read {
+	var layers []string
+	if !read { // here, for what keeps the evidence may let wait, which a transaction must not
 		progress("read")
 		if facts, packages, err = readEvidence(b); err != nil {
+			return err
+		}
+		if layers, err = readLayers(b); err != nil {
 			return err
 		}
 	}
@@ -100,7 +104,7 @@ func (s *Server) assess(ctx context.Context, l *queue.Lease, progress func(strin
 	}
 	return l.Finish(ctx, func(tx *store.Tx) error {
 		if !read {
-			if err := s.keepRead(ctx, tx, i, b, facts, packages); err != nil {
+			if err := s.keepRead(ctx, tx, i, layers, facts, packages); err != nil {
 				return err
 			}
 		}
@@ -118,11 +122,11 @@ func (s *Server) isRead(ctx context.Context, i store.Image) (bool, error) {
 }
 
 // keepRead writes into an image's rows what its evidence says.
-func (s *Server) keepRead(ctx context.Context, tx *store.Tx, i store.Image, b *bundle.Bundle, facts store.Facts, packages []store.Package) error {
+func (s *Server) keepRead(ctx context.Context, tx *store.Tx, i store.Image, layers []string, facts store.Facts, packages []store.Package) error {
 	if err := tx.SetPackages(ctx, i.ID, packages); err != nil {
 		return err
 	}
-	if err := s.keepLayers(ctx, tx, i, b); err != nil {
+	if err := tx.SetLayers(ctx, i.ID, layers); err != nil {
 		return err
 	}
 	at := s.now()

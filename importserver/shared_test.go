@@ -697,3 +697,44 @@ func TestADatabaseThatOthersCannotHave(t *testing.T) {
 		return len(all) == 2
 	})
 }
+
+// Two processes delete the same account at once: neither takes the other's turn for the
+// end of it, and the next account of that name begins with nothing.
+func TestTwoProcessesDeleteAnAccount(t *testing.T) {
+	g := newTogether(t)
+	first, second := open(t, &engine{}, g.options()), open(t, &engine{}, g.options())
+	admin, ctx := first.Account(importserver.Admin), t.Context()
+	for range 3 {
+		if _, err := admin.AddAccount(ctx, wire.AccountRequest{Name: "one"}); err != nil {
+			t.Fatal(err)
+		}
+		one := first.Account("one")
+		if left, err := one.Images(ctx, wire.ImageFilter{}); err != nil || len(left) > 0 {
+			t.Fatalf("a new account has %d images: %v", len(left), err)
+		}
+		for n := range 120 { // of which 50 go at a time
+			b := newBundle(t, image{digest: digestOf(n), tags: []string{fmt.Sprintf("a:%d", n)}})
+			if _, err := one.Import(ctx, b, wire.AddOptions{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := admin.SetAccountState(ctx, "one", wire.AccountDisabled); err != nil {
+			t.Fatal(err)
+		}
+		if err := admin.DeleteAccount(ctx, "one"); err != nil {
+			t.Fatal(err)
+		}
+		var both sync.WaitGroup
+		for _, s := range []*importserver.Server{first, second} {
+			both.Go(func() {
+				if err := s.Tidy(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		if _, err := admin.AccountInfo(ctx, "one"); fault.Of(err) != fault.NotFound {
+			t.Errorf("afterwards: %v", err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package blobs
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -72,7 +73,7 @@ func (s *Store) TakeOver(ctx context.Context, installation string) error {
 // alone refuses a place in which there is something that is no blob: it would be
 // among what is listed for good, and whoever put it there does not expect company.
 func (s *Store) alone(ctx context.Context) error {
-	return s.objects(ctx, func(o *blob.ListObject) error {
+	return s.objects(ctx, "", func(o *blob.ListObject) error {
 		name := o.Key
 		if of, half := unfinished(name); half {
 			name = of
@@ -88,7 +89,7 @@ func (s *Store) alone(ctx context.Context) error {
 
 // Each visits the keys of all blobs, in no order.
 func (s *Store) Each(ctx context.Context, visit func(Key) error) error {
-	return s.objects(ctx, func(o *blob.ListObject) error {
+	return s.spread(ctx, func(o *blob.ListObject) error {
 		if k, ok := ParseName(o.Key); ok {
 			return visit(k)
 		}
@@ -96,11 +97,27 @@ func (s *Store) Each(ctx context.Context, visit func(Key) error) error {
 	})
 }
 
-func (s *Store) objects(ctx context.Context, visit func(*blob.ListObject) error) error {
+// spread visits what lies where blobs do. For each page of a list a folder is gone
+// through as a whole, so that the folders that they are spread over are listed one by
+// one.
+func (s *Store) spread(ctx context.Context, visit func(*blob.ListObject) error) error {
+	if s.folder == "" {
+		return s.objects(ctx, "", visit)
+	}
+	for n := range 256 {
+		if err := s.objects(ctx, fmt.Sprintf("sha256/%02x/", n), visit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// objects visits what lies below a prefix.
+func (s *Store) objects(ctx context.Context, prefix string, visit func(*blob.ListObject) error) error {
 	for token := blob.FirstPageToken; token != nil; {
 		var page []*blob.ListObject
 		err := bounded(ctx, func(ctx context.Context) (err error) {
-			page, token, err = s.bucket.ListPage(ctx, token, 1000, nil)
+			page, token, err = s.bucket.ListPage(ctx, token, 1000, &blob.ListOptions{Prefix: prefix})
 			return err
 		})
 		if err != nil {
@@ -122,7 +139,7 @@ func (s *Store) Sweep(ctx context.Context, since time.Time) (n int, err error) {
 		n, err = s.abandon(ctx, since)
 		return n, s.failed(ctx, err, "give up unfinished uploads to %s", s.place)
 	}
-	err = s.objects(ctx, func(o *blob.ListObject) error {
+	err = s.spread(ctx, func(o *blob.ListObject) error {
 		of, half := unfinished(o.Key)
 		if _, ours := ParseName(of); !half || !ours || o.ModTime.After(since) {
 			return nil

@@ -211,7 +211,7 @@ func (s *Store) DropUnused(ctx context.Context) (int64, error) {
 			return err
 		}
 		n, err := tx.exec(ctx, `DELETE FROM policy_texts WHERE digest NOT IN (SELECT digest FROM policies)
-			AND digest NOT IN (SELECT policy_digest FROM evaluations)`)
+			AND digest NOT IN (SELECT DISTINCT policy_digest FROM evaluations)`)
 		dropped += n
 		return err
 	})
