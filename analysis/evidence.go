@@ -115,11 +115,11 @@ func (e *evidence) writeImage(_ context.Context, b *bundle.Bundle) error {
 
 // writeSearches writes the searches that took place. It comes after the files
 // were retrieved, to tell whether there is a secret in them.
-func (e *evidence) writeSearches(_ context.Context, b *bundle.Bundle) error {
+func (e *evidence) writeSearches(ctx context.Context, b *bundle.Bundle) error {
 	if e.o.Secrets == nil && e.o.Content == nil {
 		return nil
 	}
-	g, err := e.gather()
+	g, err := e.gather(ctx)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func programOf(info *debug.BuildInfo, ok bool, ownFile func() string) string {
 	for _, m := range info.Deps {
 		for ; m != nil; m = m.Replace {
 			parts = append(parts, m.Path, m.Version, m.Sum)
-			if m.Replace != nil && m.Replace.Sum == "" {
+			if m.Replace == nil && m.Sum == "" {
 				clean = false // a folder, which may hold anything
 			}
 		}

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 
@@ -31,15 +32,19 @@ func newGathering(name string) gathering {
 }
 
 // gather goes through the layers, and holds what was found in one at a time.
-func (e *evidence) gather() (g gathered, err error) {
+func (e *evidence) gather(ctx context.Context) (g gathered, err error) {
 	g = gathered{newGathering(secretSearch), newGathering(contentSearch)}
-	shown := e.shown()
+	paths := e.tree.List()
+	shown := e.shown(paths)
 	first := firsts(e.layers)
 	for i, l := range e.layers {
 		var visible []place
 		visible, shown = cutPlaces(shown, i)
 		if !first[i] && len(visible) == 0 {
 			continue
+		}
+		if ctx.Err() != nil {
+			return g, context.Cause(ctx)
 		}
 		found, err := e.found(l)
 		if err != nil {
@@ -51,7 +56,7 @@ func (e *evidence) gather() (g gathered, err error) {
 			e.everywhere(&g.secrets, l, found.Secrets)
 			e.secret = e.secret || e.keeps(l, found.Secrets)
 		}
-		e.visible(&g.contents, visible, found.Contents)
+		e.visible(&g.contents, paths, visible, found.Contents)
 	}
 	g.secrets.list = merge(g.secrets.list, e.layers)
 	g.contents.list = merge(g.contents.list, e.layers)
@@ -74,11 +79,10 @@ type place struct{ layer, ordinal, path int32 }
 
 // shown are the paths of the final image that have contents, by place; none
 // where those are not searched.
-func (e *evidence) shown() (list []place) {
+func (e *evidence) shown(all tree.List) (list []place) {
 	if e.o.Content == nil {
 		return nil
 	}
-	all := e.tree.List()
 	for n := range all.Len() {
 		if at, ok := all.Filled(n); ok {
 			list = append(list, place{int32(at.Layer), int32(at.Ordinal), int32(n)})
@@ -131,11 +135,11 @@ func (e *evidence) everywhere(g *gathering, l *layer, f *found) {
 
 // visible takes over what was found in those files of a layer that the final
 // image has.
-func (e *evidence) visible(g *gathering, places []place, f *found) {
+func (e *evidence) visible(g *gathering, list tree.List, places []place, f *found) {
 	if f == nil || len(f.Files) == 0 {
 		return
 	}
-	list, files := e.tree.List(), f.Files
+	files := f.Files
 	for _, p := range places {
 		for len(files) > 0 && files[0].Ordinal < int(p.ordinal) {
 			files = files[1:]

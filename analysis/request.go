@@ -94,7 +94,7 @@ func (o Options) stage(name string, finished bool) {
 
 // withHint makes a full disk a fault that says where.
 func withHint(err error, dir string) error {
-	if !errors.Is(err, syscall.ENOSPC) || fault.Hint(err) != "" {
+	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) || fault.Hint(err) != "" {
 		return err
 	}
 	if dir == "" {

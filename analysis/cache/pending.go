@@ -196,12 +196,13 @@ func (p *pending) move(why error) error {
 	if err != nil {
 		return err
 	}
+	p.dir.opts.Quota.give(p.size) // the copy counts
 	if _, err := io.Copy(to, io.NewSectionReader(p.file, 0, p.size)); err != nil {
+		p.dir.opts.Quota.give(-p.size)
 		return errors.Join(err, to.Discard())
 	}
 	p.moved = to
 	_ = p.dir.root.Remove(p.name)
-	p.dir.opts.Quota.give(p.size)
 	return p.file.Close()
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
@@ -64,10 +65,14 @@ func (r registryFault) of(ctx context.Context, err error) error {
 	return r.unavailable("ask %s", err)
 }
 
-// unavailable says that the registry cannot be reached as it should.
+// unavailable says that the registry cannot be reached as it should. What follows the
+// first line of the reason is an answer of a token server, which may hold a token.
 func (r registryFault) unavailable(format string, err error) *fault.Fault {
-	err = bare(err)
-	f := &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(err.Error()), Err: err}
+	reason, rest, _ := strings.Cut(bare(err).Error(), "\n")
+	f := &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(reason), Err: bare(err)}
+	if rest != "" {
+		f.Err = errors.New(reason)
+	}
 	return f.WithHint("check the image's name, and whether the machine that pulls reaches the registry %s", r.authority)
 }
 

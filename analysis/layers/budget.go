@@ -25,7 +25,8 @@ type Limits struct {
 const (
 	defaultEntries    = 8_000_000
 	defaultImageBytes = 64 << 30
-	nameBytes         = 128 // that an entry may have, on the average
+	nameBytes         = 128     // that an entry may have, on the average
+	noEntries         = 1 << 40 // more than any image has
 )
 
 // Budget is what is left of the limits of one image, for all its layers. Every
@@ -45,9 +46,10 @@ func NewBudget(l Limits) *Budget {
 	if l.ImageBytes <= 0 {
 		l.ImageBytes = defaultImageBytes
 	}
+	entries := min(int64(l.Entries), noEntries)
 	return &Budget{
-		maxEntries: int64(l.Entries),
-		maxNames:   max(int64(l.Entries)*nameBytes, 1<<20),
+		maxEntries: entries,
+		maxNames:   max(entries*nameBytes, 1<<20),
 		maxSparse:  l.ImageBytes / 4,
 	}
 }

@@ -33,9 +33,12 @@ func reaches(found []finding) []int {
 // yields says whether found[i] gives way to one of found[first:].
 func yields(i, first int, found []finding) bool {
 	f := found[i]
+	if f.rule.user {
+		return false
+	}
 	for j := first; j < len(found) && found[j].start < f.end; j++ {
 		other := found[j]
-		if j == i || f.rule.user || other.rule.user || !f.overlaps(other.span) {
+		if j == i || other.rule.user || !f.overlaps(other.span) {
 			continue
 		}
 		if other.rule.weight > f.rule.weight || other.rule == f.rule && j < i {

@@ -37,7 +37,7 @@ const (
 // newWork is for an image of these layers; most is how many paths it may have, 0
 // if that was not said.
 func newWork(all []Layer, most int) *work {
-	w := &work{most: max(freeSteps, int64(most)), hits: max(freeHits, most/4)}
+	w := &work{most: max(freeSteps, min(int64(most), 1<<60)), hits: max(freeHits, most/4)}
 	for _, l := range all {
 		w.most += pathSteps * int64(l.Index.Len())
 	}

@@ -30,7 +30,11 @@ func pack(w io.Writer, fill func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(fill(z), z.Close())
+	err = fill(z)
+	if ended := z.Close(); err == nil { // else it has the same to say
+		err = ended
+	}
+	return err
 }
 
 // packedPart completes a part whose packed bytes open gives.
@@ -211,7 +215,7 @@ func (f *fileWriter) part(p Part) (tableEntry, error) {
 		}
 		defer r.Close()
 		err = pack(f, func(z io.Writer) error {
-			_, err := io.Copy(z, r)
+			_, err := io.Copy(struct{ io.Writer }{z}, r) // its ReadFrom does not wait for what is under way where r fails
 			return err
 		})
 		return tableEntry{start, f.at - start}, err
