@@ -30,7 +30,7 @@ func Rows() []Row {
 		{"0", "done; with --fail-based-on-results: the policy passed"},
 		{"1", "an error; standard error says what was attempted, why it failed and what to do next"},
 		{"2", "the policy failed (image check --fail-based-on-results); --exit-code N replaces it"},
-		{"3", "undecided: the analysis is incomplete, the vulnerability database has no records of the distribution or no rule is about the image (--require-complete), or the database is absent or too old (--max-db-age)"},
+		{"3", "undecided: evidence is incomplete or was never taken, the vulnerability database is absent or has no records of the distribution, or no rule is about the image (--require-complete); or the database is absent or too old (--max-db-age)"},
 		{"4", "the wait timed out; the server goes on working"},
 		{"129", "the terminal was closed (SIGHUP); serve ends with 0"},
 		{"130", "interrupted (SIGINT, Ctrl-C); serve, which lets its work end first, ends with 0"},

@@ -11,7 +11,7 @@ import (
 
 const help = `Work on the images of servers elsewhere, on the same store and the same blobs.
 
-A worker serves no API. It has a data folder of its own, for temporary files and
+A worker serves no API. It has a data folder of its own, for what is on its way and
 its copy of the vulnerability database, which it has from the servers. The key
 that registry passwords are encrypted with must be the servers': --key-file.`
 
