@@ -307,6 +307,27 @@ func TestTokenServer(t *testing.T) {
 	read(t, open(t, req), image.Reading{})
 }
 
+// An answer that lacks the token may hold another one.
+func TestTokenServerWithoutAToken(t *testing.T) {
+	r := imagetest.NewRegistry(t, imagetest.RegistryOptions{TLS: true, Wrap: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.URL.Path == "/token" {
+				fmt.Fprint(w, `{"refresh_token":"a-refresh-token"}`)
+				return
+			}
+			w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer realm="https://%s/token",service="test"`, req.Host))
+			w.WriteHeader(http.StatusUnauthorized)
+		})
+	}})
+	req := request(t, "registry", r.Host+"/app:1")
+	req.Options.Registry.CAs = trusted(r)
+	req.Options.Registry.Credentials = given(r.Host, "alice", "correct-horse")
+	err := refuse(t, req)
+	if text := fmt.Sprintf("%v %+v", err, err); !strings.Contains(text, "no token") || strings.Contains(text, "a-refresh-token") {
+		t.Errorf("%s", text)
+	}
+}
+
 func TestRepositoryURL(t *testing.T) {
 	for ref, want := range map[string]string{
 		"alpine":                             "https://index.docker.io/v2/library/alpine",

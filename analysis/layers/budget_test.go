@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 
@@ -65,5 +66,22 @@ func TestAKnownLayerCostsWhatReadingItCosts(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestALimitBeyondAnyImage has the product of limits be no less than each.
+func TestALimitBeyondAnyImage(t *testing.T) {
+	for _, entries := range []int{100_000_000_000_000_000, math.MaxInt} {
+		o := layers.Options{Budget: layers.NewBudget(layers.Limits{Entries: entries})}
+		if _, err := readTar(t.Context(), tarOf(t, file(strings.Repeat("d/", 1000)+strings.Repeat("x", 200), ""), file("y", "")), o); err != nil {
+			t.Errorf("%d: %v", entries, err)
+		}
+		names := make([]header, 600) // 2.4 MB of names
+		for i := range names {
+			names[i] = link(tar.TypeSymlink, fmt.Sprint(i), strings.Repeat("x", 4000))
+		}
+		if _, err := readTar(t.Context(), tarOf(t, names...), o); err != nil {
+			t.Errorf("%d: %v", entries, err)
+		}
 	}
 }
