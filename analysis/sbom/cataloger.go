@@ -23,11 +23,13 @@ type survey struct {
 	mu     sync.Mutex
 	finds  []*finds // in the order in which syft takes them
 	places map[artifact.ID][]place
-	anew   []string // catalogers that ran
+	plains plains        // packages that syft has nothing to do with
+	owners []pkg.Package // that syft was given, of files
+	anew   []string      // catalogers that ran
 }
 
 func newSurvey(w *watched, layers []string, m *recollection) *survey {
-	return &survey{watched: w, layers: layers, notes: m != nil, memory: m, places: map[artifact.ID][]place{}}
+	return &survey{watched: w, layers: layers, notes: m != nil, memory: m, places: map[artifact.ID][]place{}, plains: plains{}}
 }
 
 func (s *survey) locator() locator {
@@ -95,7 +97,14 @@ func (s *survey) take(f *finds, all []pkg.Package) ([]pkg.Package, []artifact.Re
 		}
 	}
 	s.finds = append(s.finds, f)
-	return f.lean(all, func(id artifact.ID, at place) { s.places[id] = append(s.places[id], at) })
+	packages, relations := f.lean(all, func(id artifact.ID, at place) { s.places[id] = append(s.places[id], at) })
+	packages = s.plains.take(packages)
+	for _, p := range packages {
+		if _, ok := p.Metadata.(pkg.FileOwner); ok && !withinArchive(p) {
+			s.owners = append(s.owners, p)
+		}
+	}
+	return packages, relations
 }
 
 // hasNotes tells whether a package is one that a binary tells of in notes.

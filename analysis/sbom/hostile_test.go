@@ -113,14 +113,32 @@ func note(name string) string {
 }
 
 var hostile = map[string][][]entry{
-	"a Go program":                     {distro, {{name: "usr/bin/program", mode: 0o755, body: "PROGRAM"}, {name: "usr/bin/same", kind: tar.TypeLink, link: "usr/bin/program"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}}},
-	"an executable below a link":       {{{name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "usr/bin/", kind: tar.TypeDir, mode: 0o755}}, {{name: "bin/program", mode: 0o755, body: "PROGRAM"}}},
-	"executables that are none":        {{{name: "short", body: "\x7fELF\x02\x01\x01"}, {name: "broken", body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}, {name: "pe", body: "MZ" + strings.Repeat("\x00", 58) + "\x80\x00\x00\x00" + strings.Repeat("\x00", 64) + "PE\x00\x00" + strings.Repeat("\xff", 2000)}, {name: "macho", body: "\xfe\xed\xfa\xcf" + strings.Repeat("\xff", 2000)}, {name: "fat", body: "\xca\xfe\xba\xbe\x00\x00\x00\x02" + strings.Repeat("\x01", 2000)}, {name: "cut", body: library("", true, "libm.so")[:700]}}},
-	"packages that binaries tell of":   {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
-	"binaries of a distribution":       {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
-	"a Nix store":                      {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
-	"a damaged package.json and a jar": {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
-	"the same package in many layers":  {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+	"packages in files of others":        {owning},
+	"packages in files of a layer below": {owning, {{name: "usr/share/nodejs/x/package.json", body: `{"name":"x","version":"1.0.1"}`}, {name: "usr/share/nodejs/new/package.json", body: `{"name":"y","version":"1.0.0"}`}}},
+	"a Go program":                       {distro, {{name: "usr/bin/program", mode: 0o755, body: "PROGRAM"}, {name: "usr/bin/same", kind: tar.TypeLink, link: "usr/bin/program"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}}},
+	"an executable below a link":         {{{name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "usr/bin/", kind: tar.TypeDir, mode: 0o755}}, {{name: "bin/program", mode: 0o755, body: "PROGRAM"}}},
+	"executables that are none":          {{{name: "short", body: "\x7fELF\x02\x01\x01"}, {name: "broken", body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}, {name: "pe", body: "MZ" + strings.Repeat("\x00", 58) + "\x80\x00\x00\x00" + strings.Repeat("\x00", 64) + "PE\x00\x00" + strings.Repeat("\xff", 2000)}, {name: "macho", body: "\xfe\xed\xfa\xcf" + strings.Repeat("\xff", 2000)}, {name: "fat", body: "\xca\xfe\xba\xbe\x00\x00\x00\x02" + strings.Repeat("\x01", 2000)}, {name: "cut", body: library("", true, "libm.so")[:700]}}},
+	"packages that binaries tell of":     {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
+	"binaries of a distribution":         {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
+	"a Nix store":                        {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
+	"a damaged package.json and a jar":   {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
+	"the same package in many layers":    {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+}
+
+// owning is two packages of Debian and one of Python that own what packages of Node
+// were found by: as they are, by a link, and by a link to what another one owns.
+var owning = []entry{
+	{name: "var/lib/dpkg/status", body: "Package: one\nStatus: install ok installed\nVersion: 1\n\nPackage: two\nStatus: install ok installed\nVersion: 2\n\n"},
+	{name: "var/lib/dpkg/info/one.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/x/package.json\nd41d8cd98f00b204e9800998ecf8427e  usr/share/doc/one/copyright\nd41d8cd98f00b204e9800998ecf8427e  nowhere\n"},
+	{name: "var/lib/dpkg/info/two.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/x/package.json\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/y/package.json\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/y\nd41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/z/package.json\n"},
+	{name: "usr/share/doc/one/copyright", body: "License: Zlib\n"},
+	{name: "usr/lib/nodejs", kind: tar.TypeSymlink, link: "../share/nodejs"},
+	{name: "usr/share/nodejs/x/package.json", body: `{"name":"x","version":"1.0.0"}`},
+	{name: "usr/share/nodejs/y/package.json", body: `{"name":"y","version":"1.0.0"}`},
+	{name: "usr/share/nodejs/z", kind: tar.TypeSymlink, link: "y"},
+	{name: "usr/lib/python3/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"},
+	{name: "usr/lib/python3/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../nodejs/x/package.json,,\n../../share/nodejs/y/package.json,,\n"},
+	{name: "usr/lib/python3/p/__init__.py"},
 }
 
 func TestHostileImagesAreSyfts(t *testing.T) {
@@ -145,6 +163,10 @@ func TestHostileImagesAreSyfts(t *testing.T) {
 			case "packages that binaries tell of":
 				if !strings.Contains(want, `"dependency-of"`) {
 					t.Error("the test has no dependencies")
+				}
+			case "packages in files of others":
+				if n := strings.Count(want, `"ownership-by-file-overlap"`); n != 2 {
+					t.Errorf("the test has %d overlaps", n)
 				}
 			case "executables that are none":
 				if !strings.Contains(want, "file-executable-cataloger: ") {

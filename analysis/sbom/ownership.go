@@ -8,12 +8,13 @@ import (
 	"github.com/anchore/syft/syft/pkg"
 )
 
-// ownership gives the relationships of packages to the files that they own.
+// ownership gives the relationships of packages to the files that they own, and notes
+// which of these plain packages were found by.
 //
 // They are most of an image's relationships. syft makes them of copies of the
 // packages, with an index of all of them in the end, and asks nothing of them that
 // it does not know from the packages, too. Here they are two numbers each.
-func ownership(ctx context.Context, packages []pkg.Package, r file.PathResolver, ends *ends) ([]relation, error) {
+func ownership(ctx context.Context, packages []pkg.Package, r file.PathResolver, ends *ends, o *overlaps) ([]relation, error) {
 	var list []relation
 	for _, p := range packages {
 		owner, ok := p.Metadata.(pkg.FileOwner)
@@ -24,12 +25,16 @@ func ownership(ctx context.Context, packages []pkg.Package, r file.PathResolver,
 		if !ok {
 			continue // no package of syft's
 		}
+		overlapping := !withinArchive(p)
 		own := map[uint64]bool{} // a file is found at many paths
 		for _, path := range owner.OwnedFiles() {
 			if ctx.Err() != nil {
 				return nil, context.Cause(ctx)
 			}
 			found, err := r.FilesByPath(path)
+			if overlapping {
+				o.owns(p, path, found)
+			}
 			if err != nil {
 				break
 			}

@@ -72,18 +72,15 @@ func encodeSections(ctx context.Context, s *sbom.SBOM, survey *survey) (*section
 	out := &sections{}
 	out.Catalogers = catalogers(s)
 	out.Distro = syftjson.ToFormatModel(sbom.SBOM{Artifacts: sbom.Artifacts{LinuxDistribution: s.Artifacts.LinuxDistribution}}, syftjson.DefaultEncoderConfig()).Distro
+	packages := survey.plains.join(&s.Artifacts)
 	for at, reasons := range s.Artifacts.Unknowns {
 		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
 	}
 	slices.SortFunc(out.Unknowns, byPlace)
-	packages := make([]pkg.Package, 0, s.Artifacts.Packages.PackageCount())
-	for p := range s.Artifacts.Packages.Enumerate() { // each is a copy, which costs much
-		packages = append(packages, p)
-	}
 	s.Artifacts = sbom.Artifacts{}
 	var both sync.WaitGroup
 	var failed, failedToo error
-	both.Go(func() { failed = out.encodeRelations(ctx, s, packages, survey.watched) })
+	both.Go(func() { failed = out.encodeRelations(ctx, s, packages, survey) })
 	both.Go(func() { failedToo = out.encodePackages(ctx, s.Source, packages, survey) })
 	both.Wait()
 	switch {
@@ -111,9 +108,9 @@ type relation struct {
 
 // encodeRelations packs the relationships, in syft's order. Those that are alike
 // but for their data follow their data.
-func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages []pkg.Package, r file.PathResolver) error {
+func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages []pkg.Package, survey *survey) error {
 	image := artifact.ID(s.Source.ID)
-	ends := newEnds(r)
+	ends := newEnds(survey.watched)
 	list := make([]relation, 0, len(s.Relationships))
 	var own []relation
 	for i, rel := range s.Relationships {
@@ -135,11 +132,21 @@ func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages
 		list = append(list, one)
 	}
 	s.Relationships = nil
-	owned, err := ownership(ctx, packages, r, ends)
+	ofImage, evident, err := survey.plains.related(ends)
 	if err != nil {
 		return err
 	}
-	list = append(list, owned...)
+	own, list = append(own, ofImage...), append(list, evident...)
+	overlaps := newOverlaps(survey.plains)
+	owned, err := ownership(ctx, packages, survey.watched, ends, overlaps)
+	if err != nil {
+		return err
+	}
+	overlapping, err := overlaps.relations(ctx, survey.owners)
+	if err != nil {
+		return err
+	}
+	list = slices.Concat(list, owned, overlapping)
 	out.Apart = ends.apart()
 	if out.relations, err = packRelations(ctx, list, false); err != nil {
 		return err
