@@ -10,6 +10,7 @@ import (
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/pkg"
+	syftsbom "github.com/anchore/syft/syft/sbom"
 
 	"github.com/tidepole/tidepole/analysis/layers"
 )
@@ -152,4 +153,13 @@ func CutTrace(b []byte) bool {
 	}
 	_, ok = cutTrace(t.append(nil))
 	return ok
+}
+
+// JoinPlain gives the packages that syft has left joined with plain ones, and of which
+// files something could not be found out then.
+func JoinPlain(given, plain []pkg.Package, unknowns map[file.Coordinates][]string) ([]pkg.Package, map[file.Coordinates][]string) {
+	all := plains{}
+	others := all.take(plain)
+	a := syftsbom.Artifacts{Packages: pkg.NewCollection(append(others, given...)...), Unknowns: unknowns}
+	return all.join(&a), a.Unknowns
 }

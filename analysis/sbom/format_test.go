@@ -15,6 +15,7 @@ import (
 	"github.com/anchore/syft/syft/file"
 	"github.com/anchore/syft/syft/format/syftjson"
 	"github.com/anchore/syft/syft/format/syftjson/model"
+	"github.com/anchore/syft/syft/pkg"
 	"github.com/anchore/syft/syft/sbom"
 	"github.com/google/go-cmp/cmp"
 
@@ -144,6 +145,30 @@ func TestTracesAreReadBack(t *testing.T) {
 		back, ids, ok := own.Trace(questions, layers)
 		if !ok || !slices.Equal(back, questions) || !slices.Equal(ids, layers) {
 			t.Errorf("%d questions come back as %d", n, len(back))
+		}
+	}
+}
+
+// TestPlainPackagesAreFoundTwice joins what catalogers found of one package, and forgets
+// what was not known of the files that tell of it.
+func TestPlainPackagesAreFoundTwice(t *testing.T) {
+	at := func(path string) file.Location { return file.NewLocationFromCoordinates(file.NewCoordinates(path, "sha256:1")) }
+	found := func(path string) pkg.Package {
+		p := pkg.Package{Name: "a", Version: "1", Type: pkg.NpmPkg, Locations: file.NewLocationSet(at(path))}
+		p.OverrideID("00000000000000aa")
+		return p
+	}
+	owner := pkg.Package{Name: "b", Version: "1", Type: pkg.DebPkg, Metadata: pkg.DpkgDBEntry{Package: "b"}, Locations: file.NewLocationSet(at("/b"))}
+	owner.OverrideID("00000000000000bb")
+	packages, left := own.JoinPlain([]pkg.Package{owner}, []pkg.Package{found("/x"), found("/y")}, map[file.Coordinates][]string{
+		at("/x").Coordinates: {"one"}, at("/y").Coordinates: {"two"}, at("/z").Coordinates: {"three"},
+	})
+	if len(packages) != 2 || len(left) != 1 || left[at("/z").Coordinates] == nil {
+		t.Errorf("%d packages, and unknown are %v", len(packages), left)
+	}
+	for _, p := range packages {
+		if p.Name == "a" && len(p.Locations.ToSlice()) != 2 {
+			t.Errorf("a is at %v", p.Locations.ToSlice())
 		}
 	}
 }

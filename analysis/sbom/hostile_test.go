@@ -2,6 +2,7 @@ package sbom_test
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"context"
 	"debug/elf"
@@ -121,8 +122,30 @@ var hostile = map[string][][]entry{
 	"packages that binaries tell of":     {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
 	"binaries of a distribution":         {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
 	"a Nix store":                        {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
+	"a jar in a jar that is none":        {{{name: "app/outer-1.2.3.jar", body: jar()}}},
 	"a damaged package.json and a jar":   {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
 	"the same package in many layers":    {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+}
+
+// jar is an archive of Java that has another one in it, which cannot be read.
+func jar() string {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	for name, text := range map[string]string{
+		"META-INF/MANIFEST.MF": "Manifest-Version: 1.0\nImplementation-Title: outer\nImplementation-Version: 1.2.3\n", "inner.jar": "none",
+	} {
+		f, err := w.Create(name)
+		if err == nil {
+			_, err = f.Write([]byte(text))
+		}
+		if err != nil {
+			panic(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		panic(err)
+	}
+	return b.String()
 }
 
 // owning is two packages of Debian and one of Python that own what packages of Node

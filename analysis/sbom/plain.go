@@ -24,10 +24,10 @@ func isPlain(p pkg.Package) bool {
 		return false
 	}
 	switch p.Metadata.(type) {
-	case nil, elsewhere:
-		return true
+	case pkg.FileOwner, pkg.ELFBinaryPackageNoteJSONPayload, pkg.BinarySignature, pkg.JavaVMInstallation:
+		return false
 	}
-	return false
+	return true
 }
 
 // take takes those that are plain, and gives the others.
