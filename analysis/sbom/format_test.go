@@ -152,7 +152,9 @@ func TestTracesAreReadBack(t *testing.T) {
 // TestPlainPackagesAreFoundTwice joins what catalogers found of one package, and forgets
 // what was not known of the files that tell of it.
 func TestPlainPackagesAreFoundTwice(t *testing.T) {
-	at := func(path string) file.Location { return file.NewLocationFromCoordinates(file.NewCoordinates(path, "sha256:1")) }
+	at := func(path string) file.Location {
+		return file.NewLocationFromCoordinates(file.NewCoordinates(path, "sha256:1"))
+	}
 	found := func(path string) pkg.Package {
 		p := pkg.Package{Name: "a", Version: "1", Type: pkg.NpmPkg, Locations: file.NewLocationSet(at(path))}
 		p.OverrideID("00000000000000aa")
