@@ -3,6 +3,7 @@ package sbom
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/anchore/syft/syft/artifact"
@@ -100,7 +101,7 @@ func (s *survey) take(f *finds, all []pkg.Package) ([]pkg.Package, []artifact.Re
 	packages, relations := f.lean(all, func(id artifact.ID, at place) { s.places[id] = append(s.places[id], at) })
 	packages = s.plains.take(packages)
 	for _, p := range packages {
-		if _, ok := p.Metadata.(pkg.FileOwner); ok && !withinArchive(p) {
+		if _, ok := p.Metadata.(pkg.FileOwner); ok && !withinArchive(p) && strings.TrimSpace(p.Name) != "" { // else syft drops it
 			s.owners = append(s.owners, p)
 		}
 	}

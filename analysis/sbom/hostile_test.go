@@ -8,6 +8,7 @@ import (
 	"debug/elf"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -114,17 +115,20 @@ func note(name string) string {
 }
 
 var hostile = map[string][][]entry{
-	"packages in files of others":        {owning},
-	"packages in files of a layer below": {owning, {{name: "usr/share/nodejs/x/package.json", body: `{"name":"x","version":"1.0.1"}`}, {name: "usr/share/nodejs/new/package.json", body: `{"name":"y","version":"1.0.0"}`}}},
-	"a Go program":                       {distro, {{name: "usr/bin/program", mode: 0o755, body: "PROGRAM"}, {name: "usr/bin/same", kind: tar.TypeLink, link: "usr/bin/program"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}}},
-	"an executable below a link":         {{{name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "usr/bin/", kind: tar.TypeDir, mode: 0o755}}, {{name: "bin/program", mode: 0o755, body: "PROGRAM"}}},
-	"executables that are none":          {{{name: "short", body: "\x7fELF\x02\x01\x01"}, {name: "broken", body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}, {name: "pe", body: "MZ" + strings.Repeat("\x00", 58) + "\x80\x00\x00\x00" + strings.Repeat("\x00", 64) + "PE\x00\x00" + strings.Repeat("\xff", 2000)}, {name: "macho", body: "\xfe\xed\xfa\xcf" + strings.Repeat("\xff", 2000)}, {name: "fat", body: "\xca\xfe\xba\xbe\x00\x00\x00\x02" + strings.Repeat("\x01", 2000)}, {name: "cut", body: library("", true, "libm.so")[:700]}}},
-	"packages that binaries tell of":     {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
-	"binaries of a distribution":         {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
-	"a Nix store":                        {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
-	"a jar in a jar that is none":        {{{name: "app/outer-1.2.3.jar", body: jar()}}},
-	"a damaged package.json and a jar":   {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
-	"the same package in many layers":    {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+	"packages in files of others":                       {owning},
+	"packages in files of a layer below":                {owning, {{name: "usr/share/nodejs/x/package.json", body: `{"name":"x","version":"1.0.1"}`}, {name: "usr/share/nodejs/new/package.json", body: `{"name":"y","version":"1.0.0"}`}}},
+	"a Go program":                                      {distro, {{name: "usr/bin/program", mode: 0o755, body: "PROGRAM"}, {name: "usr/bin/same", kind: tar.TypeLink, link: "usr/bin/program"}, {name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}}},
+	"an executable below a link":                        {{{name: "bin", kind: tar.TypeSymlink, link: "usr/bin"}, {name: "usr/bin/", kind: tar.TypeDir, mode: 0o755}}, {{name: "bin/program", mode: 0o755, body: "PROGRAM"}}},
+	"executables that are none":                         {{{name: "short", body: "\x7fELF\x02\x01\x01"}, {name: "broken", body: "\x7fELF\x02\x01\x01" + strings.Repeat("\xff", 4000)}, {name: "pe", body: "MZ" + strings.Repeat("\x00", 58) + "\x80\x00\x00\x00" + strings.Repeat("\x00", 64) + "PE\x00\x00" + strings.Repeat("\xff", 2000)}, {name: "macho", body: "\xfe\xed\xfa\xcf" + strings.Repeat("\xff", 2000)}, {name: "fat", body: "\xca\xfe\xba\xbe\x00\x00\x00\x02" + strings.Repeat("\x01", 2000)}, {name: "cut", body: library("", true, "libm.so")[:700]}}},
+	"packages that binaries tell of":                    {{{name: "usr/lib/libone.so", body: library(note("one"), true, "libtwo.so", "libnone.so", "libplain.so")}, {name: "usr/lib/libtwo.so.1", body: library(note("two"), true)}, {name: "usr/lib/libtwo.so", kind: tar.TypeSymlink, link: "libtwo.so.1"}, {name: "usr/lib/libplain.so", body: library("", true)}, {name: "usr/lib/libquiet.so", body: library("", false, "libone.so")}}},
+	"binaries of a distribution":                        {distro, {{name: "usr/lib/libz.so", body: library(note("zlib"), true, "libone.so")}, {name: "usr/lib/libone.so", body: library(note("one"), true, "libz.so", "libz.so")}}},
+	"a Nix store":                                       {{{name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/", kind: tar.TypeDir, mode: 0o755}, {name: "nix/store/3n58xw4373jp0ljirf06d8077j15pc4j-glibc-2.37-8/lib/libc.so", body: "1"}, {name: "opt/nix/store/q5dhwzcn82by5ndc7g0q83wsnn13qkqw-bash-5.2/bin/bash", body: "2"}}},
+	"Bitnami's packages, which have names of their own": {distro, {{name: "opt/bitnami/p/.spdx-p.spdx", body: spdx("SPDXRef-postgresql", "SPDXRef-geos", "SPDXRef-0000", "SPDXRef-zz.z-1")}, {name: "opt/bitnami/p/bin/p", body: "x"}, {name: "opt/bitnami/p/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
+	"an Ubuntu whose support a snap tells of":           {{{name: "etc/os-release", body: "ID=ubuntu\nVERSION_ID=\"20.04\"\nPRETTY_NAME=\"Ubuntu 20.04\"\n"}, {name: "usr/share/snappy/dpkg.yaml", body: "package-repositories: []\npackages:\n  - libc6=2.31-0ubuntu9.16+esm1\n"}}},
+	"a package without a name that owns files":          {{{name: "etc/alpine-release", body: "3.20.0\n"}, {name: "lib/apk/db/installed", body: "V:1\nF:b\nR:package.json\n\nP:own\nV:1\nF:a\nR:l\n\n"}, {name: "b/package.json", body: `{"name":"x","version":"1.0.0"}`}, {name: "a/l", kind: tar.TypeSymlink, link: "/b/package.json"}}},
+	"a jar in a jar that is none":                       {{{name: "app/outer-1.2.3.jar", body: jar()}}},
+	"a damaged package.json and a jar":                  {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
+	"the same package in many layers":                   {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
 }
 
 // jar is an archive of Java that has another one in it, which cannot be read.
@@ -146,6 +150,20 @@ func jar() string {
 		panic(err)
 	}
 	return b.String()
+}
+
+// spdx is a document as Bitnami's images have it, of packages with these identities.
+func spdx(ids ...string) string {
+	var packages, relations []string
+	for n, id := range ids {
+		packages = append(packages, fmt.Sprintf(`{"SPDXID":%q,"name":"p%d","versionInfo":"1.0.%d","downloadLocation":"NOASSERTION","licenseConcluded":"MIT","licenseDeclared":"MIT","filesAnalyzed":false,`+
+			`"externalRefs":[{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"pkg:bitnami/p%d@1.0.%d?arch=amd64&distro=debian-12"}],"copyrightText":"NOASSERTION"}`, id, n, n, n, n))
+		if n > 0 {
+			relations = append(relations, fmt.Sprintf(`{"spdxElementId":%q,"relationshipType":"CONTAINS","relatedSpdxElement":%q}`, ids[0], id))
+		}
+	}
+	return fmt.Sprintf(`{"SPDXID":"SPDXRef-DOCUMENT","spdxVersion":"SPDX-2.3","creationInfo":{"created":"2024-12-01T00:00:00.000Z","creators":["Organization: x"]},"name":"SPDX document","dataLicense":"CC0-1.0",`+
+		`"documentDescribes":[%q],"documentNamespace":"p-1","packages":[%s],"files":[],"relationships":[%s]}`, ids[0], strings.Join(packages, ","), strings.Join(relations, ","))
 }
 
 // owning is two packages of Debian and one of Python that own what packages of Node
@@ -183,6 +201,10 @@ func TestHostileImagesAreSyfts(t *testing.T) {
 				}
 			}
 			switch name {
+			case "Bitnami's packages, which have names of their own":
+				if !strings.Contains(want, `"parent":"postgresql"`) {
+					t.Errorf("the test has no such packages: %s", want)
+				}
 			case "packages that binaries tell of":
 				if !strings.Contains(want, `"dependency-of"`) {
 					t.Error("the test has no dependencies")

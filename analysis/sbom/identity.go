@@ -1,8 +1,12 @@
 package sbom
 
 import (
+	"cmp"
 	"encoding/binary"
+	"hash/maphash"
+	"strings"
 
+	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
 )
 
@@ -82,4 +86,49 @@ func parseHex(s string) (h uint64, ok bool) {
 		}
 	}
 	return h, true
+}
+
+// oddIdentities are those that are not 16 hex digits, by the numbers that stand for
+// them: documents in an image may name packages as they like.
+type oddIdentities map[uint64]string
+
+// oddSeed keeps an image from having one stand for another.
+var oddSeed = maphash.MakeSeed()
+
+// number is the one of an identity.
+func (o oddIdentities) number(id artifact.ID) uint64 {
+	if n, ok := parseHex(string(id)); ok {
+		return n
+	}
+	n := maphash.String(oddSeed, string(id))
+	o[n] = string(id)
+	return n
+}
+
+func (o oddIdentities) text(n uint64) string {
+	if odd, ok := o[n]; ok {
+		return odd
+	}
+	return string(appendHex(nil, n))
+}
+
+// compare orders identities by their texts.
+func (o oddIdentities) compare(a, b uint64) int {
+	if len(o) == 0 || a == b {
+		return cmp.Compare(a, b)
+	}
+	return strings.Compare(o.text(a), o.text(b))
+}
+
+// append appends an identity as it is within a text of JSON.
+func (o oddIdentities) append(b []byte, n uint64) []byte {
+	odd, ok := o[n]
+	if !ok {
+		return appendHex(b, n)
+	}
+	text, err := newEncoder().encode(odd)
+	if err != nil { // no text has one
+		return b
+	}
+	return append(b, text[1:len(text)-1]...)
 }

@@ -21,10 +21,7 @@ func ownership(ctx context.Context, packages []pkg.Package, r file.PathResolver,
 		if !ok {
 			continue
 		}
-		from, ok := parseHex(string(p.ID()))
-		if !ok {
-			continue // no package of syft's
-		}
+		from := ends.odd.number(p.ID())
 		overlapping := !withinArchive(p)
 		own := map[uint64]bool{} // a file is found at many paths
 		for _, path := range owner.OwnedFiles() {

@@ -2,7 +2,6 @@ package sbom
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"github.com/anchore/syft/syft/artifact"
@@ -18,9 +17,10 @@ import (
 // some ten times. So they are not given to it, and related here.
 type plains map[artifact.ID]pkg.Package
 
-// isPlain tells whether a package is one.
+// isPlain tells whether a package is one. By those of Debian syft tells which support a
+// distribution has.
 func isPlain(p pkg.Package) bool {
-	if p.ID() == "" || p.Type == pkg.BinaryPkg || isStub(p.Name) || isStub(p.Version) {
+	if p.ID() == "" || p.Type == pkg.BinaryPkg || p.Type == pkg.DebPkg || isStub(p.Name) || isStub(p.Version) {
 		return false
 	}
 	switch p.Metadata.(type) {
@@ -52,6 +52,11 @@ func (all plains) take(packages []pkg.Package) []pkg.Package {
 func (all plains) join(a *sbom.Artifacts) []pkg.Package {
 	packages := make([]pkg.Package, 0, a.Packages.PackageCount()+len(all))
 	for p := range a.Packages.Enumerate() { // each is a copy, which costs much
+		if same, ok := all[p.ID()]; ok { // the image chose the identity of one
+			delete(all, p.ID())
+			both := pkg.NewCollection(p, same)
+			p = *both.Package(p.ID())
+		}
 		packages = append(packages, p)
 	}
 	for _, p := range all {
@@ -69,10 +74,7 @@ func (all plains) join(a *sbom.Artifacts) []pkg.Package {
 // that they were found by.
 func (all plains) related(ends *ends) (own, evident []relation, err error) {
 	for id, p := range all {
-		number, ok := parseHex(string(id))
-		if !ok {
-			return nil, nil, fmt.Errorf("%q is no identity as syft's are", id)
-		}
+		number := ends.odd.number(id)
 		own = append(own, relation{to: number, kind: artifact.ContainsRelationship})
 		for _, l := range p.Locations.ToUnorderedSlice() {
 			kind, said := l.Annotations[pkg.EvidenceAnnotationKey]
@@ -146,10 +148,11 @@ func (o *overlaps) note(owner pkg.Package, path, at string) {
 		return
 	}
 	for _, id := range plain {
-		both := overlap{owner.ID(), id}
-		if path != at {
+		switch both := (overlap{owner.ID(), id}); {
+		case id == owner.ID():
+		case path != at:
 			o.linked = append(o.linked, linked{both, owner.Type, at})
-		} else if id != owner.ID() {
+		default:
 			o.add(both, at)
 		}
 	}
@@ -163,7 +166,7 @@ func (o *overlaps) add(both overlap, path string) {
 }
 
 // relations gives them, of all packages that own files.
-func (o *overlaps) relations(ctx context.Context, owners []pkg.Package) ([]relation, error) {
+func (o *overlaps) relations(ctx context.Context, owners []pkg.Package, ends *ends) ([]relation, error) {
 	if len(o.linked) > 0 {
 		direct := map[linked]bool{} // kinds and paths alone
 		for _, l := range o.linked {
@@ -189,11 +192,7 @@ func (o *overlaps) relations(ctx context.Context, owners []pkg.Package) ([]relat
 	}
 	var list []relation
 	for both, files := range o.files {
-		from, ok := parseHex(string(both.owner))
-		to, also := parseHex(string(both.plain))
-		if !ok || !also {
-			continue
-		}
+		from, to := ends.odd.number(both.owner), ends.odd.number(both.plain)
 		var paths []string
 		for path := range files {
 			paths = append(paths, path)

@@ -142,20 +142,21 @@ func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages
 	if err != nil {
 		return err
 	}
-	overlapping, err := overlaps.relations(ctx, survey.owners)
+	overlapping, err := overlaps.relations(ctx, survey.owners, ends)
 	if err != nil {
 		return err
 	}
 	list = slices.Concat(list, owned, overlapping)
+	odd := ends.odd
 	out.Apart = ends.apart()
-	if out.relations, err = packRelations(ctx, list, false); err != nil {
+	if out.relations, err = packRelations(ctx, list, odd, false); err != nil {
 		return err
 	}
-	out.contained, err = packRelations(ctx, own, true)
+	out.contained, err = packRelations(ctx, own, odd, true)
 	return err
 }
 
-func packRelations(ctx context.Context, list []relation, own bool) ([]byte, error) {
+func packRelations(ctx context.Context, list []relation, odd oddIdentities, own bool) ([]byte, error) {
 	data := newEncoder()
 	text := func(v any) string {
 		if v == nil {
@@ -165,7 +166,7 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 		return string(b)
 	}
 	slices.SortFunc(list, func(a, b relation) int {
-		if c := cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to), cmp.Compare(a.kind, b.kind)); c != 0 {
+		if c := cmp.Or(odd.compare(a.from, b.from), odd.compare(a.to, b.to), cmp.Compare(a.kind, b.kind)); c != 0 {
 			return c
 		}
 		return cmp.Compare(text(a.data), text(b.data))
@@ -174,7 +175,7 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	w := relationWriter{enc: newEncoder(), kinds: map[artifact.RelationshipType]string{}}
+	w := relationWriter{enc: newEncoder(), odd: odd, kinds: map[artifact.RelationshipType]string{}}
 	for i, rel := range list {
 		if i%1024 == 0 && ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -194,6 +195,7 @@ func packRelations(ctx context.Context, list []relation, own bool) ([]byte, erro
 // without reflection: most images have tens of thousands.
 type relationWriter struct {
 	enc   *encoder
+	odd   oddIdentities
 	kinds map[artifact.RelationshipType]string // as JSON
 	text  []byte
 }
@@ -212,10 +214,10 @@ func (w *relationWriter) encode(rel relation, own bool) ([]byte, error) {
 	}
 	b := append(w.text[:0], parentKey...)
 	if !own {
-		b = appendHex(b, rel.from)
+		b = w.odd.append(b, rel.from)
 	}
 	b = append(b, `","child":"`...)
-	b = appendHex(b, rel.to)
+	b = w.odd.append(b, rel.to)
 	b = append(b, `","type":`...)
 	b = append(b, kind...)
 	if rel.data != nil {
@@ -234,10 +236,11 @@ func (w *relationWriter) encode(rel relation, own bool) ([]byte, error) {
 type ends struct {
 	resolver file.PathResolver
 	files    map[file.Coordinates]uint64
+	odd      oddIdentities
 }
 
 func newEnds(r file.PathResolver) *ends {
-	return &ends{r, map[file.Coordinates]uint64{}}
+	return &ends{r, map[file.Coordinates]uint64{}, oddIdentities{}}
 }
 
 func (e *ends) identity(of artifact.Identifiable) (uint64, error) {
@@ -250,11 +253,7 @@ func (e *ends) identity(of artifact.Identifiable) (uint64, error) {
 		}
 		return id, nil
 	}
-	id, ok := parseHex(string(of.ID()))
-	if !ok {
-		return 0, fmt.Errorf("%q is no identity as syft's are", of.ID())
-	}
-	return id, nil
+	return e.odd.number(of.ID()), nil
 }
 
 // apart are the files that the resolver does not find where relationships say

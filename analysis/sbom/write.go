@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -120,10 +121,11 @@ func (w *documentWriter) relations() error {
 		})
 	}
 	err := unpack(w.catalogue.relations, func(text []byte) error {
-		if len(text) < len(parentKey)+16 {
+		parent, ok := parentOf(text)
+		if !ok {
 			return fmt.Errorf("%w: a relationship", errDamaged)
 		}
-		if !done && bytes.Compare(id, text[len(parentKey):len(parentKey)+16]) < 0 {
+		if !done && bytes.Compare(id, parent) < 0 {
 			if err := own(); err != nil {
 				return err
 			}
@@ -134,6 +136,20 @@ func (w *documentWriter) relations() error {
 		return err
 	}
 	return own()
+}
+
+// parentOf is the parent in a relationship's JSON.
+func parentOf(text []byte) (parent []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(text, []byte(parentKey))
+	if end := bytes.Index(rest, []byte(`","child":"`)); ok && end >= 0 {
+		if parent = rest[:end]; bytes.IndexByte(parent, '\\') < 0 {
+			return parent, true
+		}
+		var plain string
+		err := json.Unmarshal(slices.Concat([]byte{'"'}, parent, []byte{'"'}), &plain)
+		return []byte(plain), err == nil
+	}
+	return nil, false
 }
 
 // tail is what follows the files.
