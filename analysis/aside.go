@@ -37,7 +37,7 @@ type extent struct {
 }
 
 // maxBeside bounds the entry of those without secrets, in bytes.
-const maxBeside = 64 << 20
+const maxBeside = 256 << 20
 
 // withhold takes the contents with secrets out of what was written of a record
 // that outlives the analysis. nil: there are none.
