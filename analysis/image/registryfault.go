@@ -68,11 +68,12 @@ func (r registryFault) of(ctx context.Context, err error) error {
 // unavailable says that the registry cannot be reached as it should. What follows the
 // first line of the reason is an answer of a token server, which may hold a token.
 func (r registryFault) unavailable(format string, err error) *fault.Fault {
-	reason, rest, _ := strings.Cut(bare(err).Error(), "\n")
-	f := &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(reason), Err: bare(err)}
-	if rest != "" {
-		f.Err = errors.New(reason)
+	err = bare(err)
+	reason, answer, _ := strings.Cut(err.Error(), "\n")
+	if answer != "" {
+		err = errors.New(reason)
 	}
+	f := &fault.Fault{Kind: fault.Unavailable, Message: fmt.Sprintf(format, r.authority) + ": " + printable(reason), Err: err}
 	return f.WithHint("check the image's name, and whether the machine that pulls reaches the registry %s", r.authority)
 }
 
