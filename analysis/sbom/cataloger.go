@@ -49,12 +49,20 @@ type surveyed struct {
 // Catalog gives what the cataloger finds, its packages as syft needs them before
 // they are written.
 func (c surveyed) Catalog(ctx context.Context, _ file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
+	if list := c.alone(); len(list) > 0 {
+		return c.catalogEach(ctx, list)
+	}
+	return c.catalog(ctx, nil)
+}
+
+// catalog gives what the cataloger finds in the whole image, or in an executable.
+func (c surveyed) catalog(ctx context.Context, only *file.Location) ([]pkg.Package, []artifact.Relationship, error) {
 	s := c.survey
-	if f, all := s.memory.recall(ctx, c.Name(), s); f != nil {
+	if f, all := s.memory.recall(ctx, c.part(only), s); f != nil {
 		packages, relations := s.take(f, all)
 		return packages, relations, errorOf(f.unknowns)
 	}
-	w := &watched{Resolver: s.watched.Resolver, ctx: s.watched.ctx}
+	w := &watched{Resolver: s.watched.Resolver, ctx: s.watched.ctx, only: only}
 	if silencesOf[c.Name()] != 0 {
 		w.asks = c.Name()
 	}
@@ -65,7 +73,7 @@ func (c surveyed) Catalog(ctx context.Context, _ file.Resolver) ([]pkg.Package, 
 	for i := range all {
 		complete(&all[i], c.Name())
 	}
-	f := newFinds(s.watched.ctx, c.Name(), s.layers, s.locator(), all, relations, err)
+	f := newFinds(s.watched.ctx, c.part(only), s.layers, s.locator(), all, relations, err)
 	if t, ok := w.seen.trace(s.layers); ok && f.known {
 		f.trace = t
 	} else {
@@ -82,7 +90,7 @@ func (c surveyed) Catalog(ctx context.Context, _ file.Resolver) ([]pkg.Package, 
 func (s *survey) ran() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Sorted(slices.Values(s.anew))
+	return slices.Compact(slices.Sorted(slices.Values(s.anew)))
 }
 
 // take notes what was found.

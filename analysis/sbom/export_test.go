@@ -163,3 +163,19 @@ func JoinPlain(given, plain []pkg.Package, unknowns map[file.Coordinates][]strin
 	a := syftsbom.Artifacts{Packages: pkg.NewCollection(append(others, given...)...), Unknowns: unknowns}
 	return all.join(&a), a.Unknowns
 }
+
+// MaxAlone is how many executables are catalogued one by one.
+const MaxAlone = maxAlone
+
+// EachAlone are the catalogers that run for one executable after the other.
+func EachAlone() (list []pkg.Cataloger) {
+	for _, c := range ofImages() {
+		if eachAlone[c.Name()] {
+			list = append(list, c)
+		}
+	}
+	return list
+}
+
+// ExecutableKinds are the kinds of content that executables have.
+func ExecutableKinds() []string { return executableKinds() }

@@ -25,10 +25,11 @@ const executablesForRelations = "application/x-tidepole-executables"
 type watched struct {
 	file.Resolver
 	ctx   context.Context
-	notes atomic.Bool // there are packages that binaries tell of
-	noted sync.Map    // where these are: by file.Coordinates
-	asks  string      // the cataloger, if it is one of silencesOf
-	seen  *record     // nil: is not written down
+	notes atomic.Bool    // there are packages that binaries tell of
+	noted sync.Map       // where these are: by file.Coordinates
+	asks  string         // the cataloger, if it is one of silencesOf
+	only  *file.Location // the executable that it runs for alone; nil: for all
+	seen  *record        // nil: is not written down
 }
 
 // HasPath tells whether there is such a path.
@@ -56,6 +57,9 @@ func (w *watched) FilesByGlob(patterns ...string) ([]file.Location, error) {
 
 // FilesByMIMEType finds files by kinds of content.
 func (w *watched) FilesByMIMEType(kinds ...string) ([]file.Location, error) {
+	if w.only != nil {
+		return w.theOnly()
+	}
 	find := func(kinds ...string) ([]file.Location, error) { return findKinds(w.Resolver, kinds...) }
 	if !slices.Contains(kinds, executablesForRelations) {
 		if w.asks != "" {
