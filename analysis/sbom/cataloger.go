@@ -3,7 +3,6 @@ package sbom
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/anchore/syft/syft/artifact"
@@ -21,16 +20,22 @@ type survey struct {
 	notes   bool // each cataloger's questions are noted
 	memory  *recollection
 
-	mu     sync.Mutex
-	finds  []*finds // in the order in which syft takes them
-	places map[artifact.ID][]place
-	plains plains        // packages that syft has nothing to do with
-	owners []pkg.Package // that syft was given, of files
-	anew   []string      // catalogers that ran
+	mu      sync.Mutex
+	running int      // catalogers that have not ended
+	finds   []*finds // in the order in which syft takes them
+	places  map[artifact.ID][]place
+	given   []pkg.Package          // to syft
+	held    held                   // packages that it is not given
+	owners  []pkg.Package          // of files, of all these
+	owned   map[artifact.ID]*owned // by these; nil: not known
+	anew    []string               // catalogers that ran
 }
 
 func newSurvey(w *watched, layers []string, m *recollection) *survey {
-	return &survey{watched: w, layers: layers, notes: m != nil, memory: m, places: map[artifact.ID][]place{}, plains: plains{}}
+	return &survey{
+		watched: w, layers: layers, notes: m != nil, memory: m,
+		places: map[artifact.ID][]place{}, held: held{}, owned: map[artifact.ID]*owned{},
+	}
 }
 
 func (s *survey) locator() locator {
@@ -47,8 +52,14 @@ type surveyed struct {
 }
 
 // Catalog gives what the cataloger finds, its packages as syft needs them before
-// they are written.
+// they are written. The last one gives those of others, too, that syft turned out to
+// need.
 func (c surveyed) Catalog(ctx context.Context, _ file.Resolver) ([]pkg.Package, []artifact.Relationship, error) {
+	packages, relations, err := c.find(ctx)
+	return append(packages, c.survey.ended()...), relations, err
+}
+
+func (c surveyed) find(ctx context.Context) ([]pkg.Package, []artifact.Relationship, error) {
 	if list := c.alone(); len(list) > 0 {
 		return c.catalogEach(ctx, list)
 	}
@@ -93,8 +104,19 @@ func (s *survey) ran() []string {
 	return slices.Compact(slices.Sorted(slices.Values(s.anew)))
 }
 
+// ended notes that a cataloger has ended, and gives what is missing after the last one.
+func (s *survey) ended() []pkg.Package {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running--; s.running > 0 {
+		return nil
+	}
+	return s.held.giveOwners(s.given, s.watched.notes.Load(), s.ownedBy)
+}
+
 // take notes what was found.
 func (s *survey) take(f *finds, all []pkg.Package) ([]pkg.Package, []artifact.Relationship) {
+	s.findOwned(all)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range all {
@@ -107,12 +129,13 @@ func (s *survey) take(f *finds, all []pkg.Package) ([]pkg.Package, []artifact.Re
 	}
 	s.finds = append(s.finds, f)
 	packages, relations := f.lean(all, func(id artifact.ID, at place) { s.places[id] = append(s.places[id], at) })
-	packages = s.plains.take(packages)
 	for _, p := range packages {
-		if _, ok := p.Metadata.(pkg.FileOwner); ok && !withinArchive(p) && strings.TrimSpace(p.Name) != "" { // else syft drops it
+		if isOwner(p) {
 			s.owners = append(s.owners, p)
 		}
 	}
+	packages = s.held.take(packages)
+	s.given = append(s.given, packages...)
 	return packages, relations
 }
 

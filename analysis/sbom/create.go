@@ -94,7 +94,9 @@ func packagesOnly(survey *survey) *syft.CreateSBOMConfig {
 	files.Executable = executables
 	without := []string{"file-metadata-cataloger", "file-digest-cataloger"}
 	var with []pkgcataloging.CatalogerReference
-	for _, c := range ofImages() {
+	all := ofImages()
+	survey.running = len(all)
+	for _, c := range all {
 		without = append(without, c.Name())
 		with = append(with, pkgcataloging.NewAlwaysEnabledCatalogerReference(surveyed{c, survey}))
 	}

@@ -155,11 +155,11 @@ func CutTrace(b []byte) bool {
 	return ok
 }
 
-// JoinPlain gives the packages that syft has left joined with plain ones, and of which
-// files something could not be found out then.
-func JoinPlain(given, plain []pkg.Package, unknowns map[file.Coordinates][]string) ([]pkg.Package, map[file.Coordinates][]string) {
-	all := plains{}
-	others := all.take(plain)
+// JoinHeld gives the packages that syft has left joined with those held back, and of
+// which files something could not be found out then.
+func JoinHeld(given, back []pkg.Package, unknowns map[file.Coordinates][]string) ([]pkg.Package, map[file.Coordinates][]string) {
+	all := held{}
+	others := all.take(back)
 	a := syftsbom.Artifacts{Packages: pkg.NewCollection(append(others, given...)...), Unknowns: unknowns}
 	return all.join(&a), a.Unknowns
 }

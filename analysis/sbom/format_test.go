@@ -149,9 +149,9 @@ func TestTracesAreReadBack(t *testing.T) {
 	}
 }
 
-// TestPlainPackagesAreFoundTwice joins what catalogers found of one package, and forgets
+// TestHeldPackagesAreFoundTwice joins what catalogers found of one package, and forgets
 // what was not known of the files that tell of it.
-func TestPlainPackagesAreFoundTwice(t *testing.T) {
+func TestHeldPackagesAreFoundTwice(t *testing.T) {
 	at := func(path string) file.Location {
 		return file.NewLocationFromCoordinates(file.NewCoordinates(path, "sha256:1"))
 	}
@@ -162,7 +162,7 @@ func TestPlainPackagesAreFoundTwice(t *testing.T) {
 	}
 	owner := pkg.Package{Name: "b", Version: "1", Type: pkg.DebPkg, Metadata: pkg.DpkgDBEntry{Package: "b"}, Locations: file.NewLocationSet(at("/b"))}
 	owner.OverrideID("00000000000000bb")
-	packages, left := own.JoinPlain([]pkg.Package{owner}, []pkg.Package{found("/x"), found("/y")}, map[file.Coordinates][]string{
+	packages, left := own.JoinHeld([]pkg.Package{owner}, []pkg.Package{found("/x"), found("/y")}, map[file.Coordinates][]string{
 		at("/x").Coordinates: {"one"}, at("/y").Coordinates: {"two"}, at("/z").Coordinates: {"three"},
 	})
 	if len(packages) != 2 || len(left) != 1 || left[at("/z").Coordinates] == nil {

@@ -126,6 +126,11 @@ var hostile = map[string][][]entry{
 	"Bitnami's packages, which have names of their own": {distro, {{name: "opt/bitnami/p/.spdx-p.spdx", body: spdx("SPDXRef-postgresql", "SPDXRef-geos", "SPDXRef-0000", "SPDXRef-zz.z-1")}, {name: "opt/bitnami/p/bin/p", body: "x"}, {name: "opt/bitnami/p/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
 	"an Ubuntu whose support a snap tells of":           {{{name: "etc/os-release", body: "ID=ubuntu\nVERSION_ID=\"20.04\"\nPRETTY_NAME=\"Ubuntu 20.04\"\n"}, {name: "usr/share/snappy/dpkg.yaml", body: "package-repositories: []\npackages:\n  - libc6=2.31-0ubuntu9.16+esm1\n"}}},
 	"a package without a name that owns files":          {{{name: "etc/alpine-release", body: "3.20.0\n"}, {name: "lib/apk/db/installed", body: "V:1\nF:b\nR:package.json\n\nP:own\nV:1\nF:a\nR:l\n\n"}, {name: "b/package.json", body: `{"name":"x","version":"1.0.0"}`}, {name: "a/l", kind: tar.TypeSymlink, link: "/b/package.json"}}},
+	"a binary in a file of a package":                   {owning, {{name: "usr/share/nodejs/busybox", body: "\x00BusyBox v1.36.1 (x)\x00"}, {name: "var/lib/dpkg/info/two.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/busybox\n"}}},
+	"a binary in a file of a package, by a link":        {owning, {{name: "usr/share/nodejs/busybox", body: "\x00BusyBox v1.36.1 (x)\x00"}, {name: "var/lib/dpkg/info/two.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/busybox\n"}}},
+	"a binary in files of two packages":                 {owning, {{name: "usr/share/nodejs/busybox", body: "\x00BusyBox v1.36.1 (x)\x00"}, {name: "var/lib/dpkg/info/one.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/busybox\nd41d8cd98f00b204e9800998ecf8427e  usr/share/nodejs/x/package.json\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/python3/p-1.dist-info/METADATA\n"}, {name: "var/lib/dpkg/info/two.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/busybox\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/nodejs/x/package.json\nd41d8cd98f00b204e9800998ecf8427e  usr/lib/python3/p-1.dist-info/RECORD\n"}}},
+	"a binary in a file of Python's":                    {owning, {{name: "usr/share/nodejs/busybox", body: "\x00BusyBox v1.36.1 (x)\x00"}, {name: "usr/lib/python3/p-1.dist-info/RECORD", body: "../nodejs/busybox,,\n../nodejs/x/package.json,,\n"}}},
+	"packages of Ubuntu's extended maintenance":         {{{name: "etc/os-release", body: "ID=ubuntu\nVERSION_ID=\"20.04\"\nPRETTY_NAME=\"Ubuntu 20.04\"\n"}, {name: "var/lib/dpkg/status", body: "Package: one\nStatus: install ok installed\nVersion: 1+esm2\n\nPackage: two\nStatus: install ok installed\nVersion: 2\n\n"}, {name: "var/lib/dpkg/info/one.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  a/package.json\n"}, {name: "var/lib/dpkg/info/two.md5sums", body: "d41d8cd98f00b204e9800998ecf8427e  b/package.json\n"}, {name: "a/package.json", body: `{"name":"x","version":"1.0.0"}`}, {name: "b", kind: tar.TypeSymlink, link: "a"}}},
 	"a jar in a jar that is none":                       {{{name: "app/outer-1.2.3.jar", body: jar()}}},
 	"a damaged package.json and a jar":                  {{{name: "a/package.json", body: "{"}, {name: "a/b.jar", body: "PK\x03\x04 no"}, {name: "c/METADATA", body: "x"}, {name: "site-packages/p-1.dist-info/METADATA", body: "Name: p\nVersion: 1\n"}, {name: "site-packages/p-1.dist-info/RECORD", body: "p/__init__.py,,\n../../a/package.json,sha256=x,1\n"}, {name: "site-packages/p/__init__.py"}}},
 	"the same package in many layers":                   {distro, {{name: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{name: "c/\xff/package.json", body: `{"name":"x","version":"1.0.0"}`}}},
@@ -212,6 +217,18 @@ func TestHostileImagesAreSyfts(t *testing.T) {
 			case "packages in files of others":
 				if n := strings.Count(want, `"ownership-by-file-overlap"`); n != 2 {
 					t.Errorf("the test has %d overlaps", n)
+				}
+			case "a binary in a file of a package", "a binary in a file of a package, by a link", "a binary in files of two packages":
+				if strings.Contains(want, `"name":"busybox"`) {
+					t.Error("the test has a binary that belongs to no package")
+				}
+			case "a binary in a file of Python's":
+				if !strings.Contains(want, `"name":"busybox"`) || strings.Count(want, `"ownership-by-file-overlap"`) < 2 {
+					t.Error("the test has no binary that belongs to a package")
+				}
+			case "packages of Ubuntu's extended maintenance":
+				if !strings.Contains(want, `"extendedSupport":true`) {
+					t.Error("the test has no such packages")
 				}
 			case "executables that are none":
 				if !strings.Contains(want, "file-executable-cataloger: ") {

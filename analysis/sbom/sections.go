@@ -72,7 +72,7 @@ func encodeSections(ctx context.Context, s *sbom.SBOM, survey *survey) (*section
 	out := &sections{}
 	out.Catalogers = catalogers(s)
 	out.Distro = syftjson.ToFormatModel(sbom.SBOM{Artifacts: sbom.Artifacts{LinuxDistribution: s.Artifacts.LinuxDistribution}}, syftjson.DefaultEncoderConfig()).Distro
-	packages := survey.plains.join(&s.Artifacts)
+	packages := survey.held.join(&s.Artifacts)
 	for at, reasons := range s.Artifacts.Unknowns {
 		out.Unknowns = append(out.Unknowns, unknown{at, reasons})
 	}
@@ -132,21 +132,15 @@ func (out *sections) encodeRelations(ctx context.Context, s *sbom.SBOM, packages
 		list = append(list, one)
 	}
 	s.Relationships = nil
-	ofImage, evident, err := survey.plains.related(ends)
+	ofImage, evident, err := survey.held.related(ends)
 	if err != nil {
 		return err
 	}
-	own, list = append(own, ofImage...), append(list, evident...)
-	overlaps := newOverlaps(survey.plains)
-	owned, err := ownership(ctx, packages, survey.watched, ends, overlaps)
+	owned, err := survey.ownership(ctx, packages, ends)
 	if err != nil {
 		return err
 	}
-	overlapping, err := overlaps.relations(ctx, survey.owners, ends)
-	if err != nil {
-		return err
-	}
-	list = slices.Concat(list, owned, overlapping)
+	own, list = append(own, ofImage...), slices.Concat(list, evident, owned)
 	odd := ends.odd
 	out.Apart = ends.apart()
 	if out.relations, err = packRelations(ctx, list, odd, false); err != nil {

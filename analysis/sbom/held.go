@@ -3,6 +3,7 @@ package sbom
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/file"
@@ -11,30 +12,30 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Plain packages own no files and are no binaries. Most of an image's are. syft
-// relates them to the image, to the files they were found by and to the packages that
-// own these, and never leaves one out; for that it copies all of an image's packages
-// some ten times. So they are not given to it, and related here.
-type plains map[artifact.ID]pkg.Package
+// Most packages of an image are not given to syft. It relates packages to the image,
+// to the files that they were found by and to the packages that own these, and for
+// that it copies all of an image's packages some ten times. Of those that are no
+// binaries it never leaves one out; so they are held back, and related here. Given to
+// it are binaries, and the packages that own files by which these were found: by them
+// syft knows which binaries are parts of other packages.
+type held map[artifact.ID]pkg.Package
 
-// isPlain tells whether a package is one. By those of Debian syft tells which support a
-// distribution has.
-func isPlain(p pkg.Package) bool {
-	if p.ID() == "" || p.Type == pkg.BinaryPkg || p.Type == pkg.DebPkg || isStub(p.Name) || isStub(p.Version) {
-		return false
-	}
+// mustSee tells whether syft must be given a package, whatever others there are. By
+// those of Ubuntu's extended maintenance it tells which support the image has.
+func mustSee(p pkg.Package) bool {
 	switch p.Metadata.(type) {
-	case pkg.FileOwner, pkg.ELFBinaryPackageNoteJSONPayload, pkg.BinarySignature, pkg.JavaVMInstallation:
-		return false
+	case pkg.ELFBinaryPackageNoteJSONPayload, pkg.BinarySignature, pkg.JavaVMInstallation:
+		return true
 	}
-	return true
+	return p.ID() == "" || p.Type == pkg.BinaryPkg || p.Type == pkg.DebPkg && strings.Contains(p.Version, "esm") ||
+		isStub(p.Name) || isStub(p.Version)
 }
 
-// take takes those that are plain, and gives the others.
-func (all plains) take(packages []pkg.Package) []pkg.Package {
+// take takes those that syft need not be given, and gives the others.
+func (all held) take(packages []pkg.Package) []pkg.Package {
 	var others []pkg.Package
 	for _, p := range packages {
-		if !isPlain(p) {
+		if mustSee(p) {
 			others = append(others, p)
 			continue
 		}
@@ -47,9 +48,49 @@ func (all plains) take(packages []pkg.Package) []pkg.Package {
 	return others
 }
 
+// giveOwners gives those that own files by which some packages were found; of all
+// files, where it depends on that which libraries belong to what.
+func (all held) giveOwners(found []pkg.Package, libraries bool, ownedBy func(pkg.Package) *owned) []pkg.Package {
+	at := map[string]bool{}
+	for _, p := range found {
+		for path := range foundBy(p) {
+			at[path] = true
+		}
+	}
+	if len(at) == 0 && !libraries {
+		return nil
+	}
+	var given []pkg.Package
+	for id, p := range all {
+		owner, ok := p.Metadata.(pkg.FileOwner)
+		if !ok {
+			continue
+		}
+		touches := func() bool {
+			return slices.ContainsFunc(owner.OwnedFiles(), func(path string) bool { return at[path] }) ||
+				slices.ContainsFunc(ownedBy(p).elsewhere, func(c file.Coordinates) bool { return at[c.RealPath] })
+		}
+		if libraries || touches() {
+			given = append(given, p)
+			delete(all, id)
+		}
+	}
+	return given
+}
+
+// foundBy are the paths that a package was found by.
+func foundBy(p pkg.Package) map[string]bool {
+	paths := map[string]bool{}
+	for _, l := range p.Locations.ToUnorderedSlice() {
+		paths[l.AccessPath], paths[l.FullNestedPath()] = true, true
+	}
+	delete(paths, "")
+	return paths
+}
+
 // join is the packages that syft has left, and these. What syft could not find out of
 // files that these were found by is taken out, as it does itself.
-func (all plains) join(a *sbom.Artifacts) []pkg.Package {
+func (all held) join(a *sbom.Artifacts) []pkg.Package {
 	packages := make([]pkg.Package, 0, a.Packages.PackageCount()+len(all))
 	for p := range a.Packages.Enumerate() { // each is a copy, which costs much
 		if same, ok := all[p.ID()]; ok { // the image chose the identity of one
@@ -72,7 +113,7 @@ func (all plains) join(a *sbom.Artifacts) []pkg.Package {
 
 // related gives the relations of the image to these packages, and theirs to the files
 // that they were found by.
-func (all plains) related(ends *ends) (own, evident []relation, err error) {
+func (all held) related(ends *ends) (own, evident []relation, err error) {
 	for id, p := range all {
 		number := ends.odd.number(id)
 		own = append(own, relation{to: number, kind: artifact.ContainsRelationship})
@@ -91,14 +132,16 @@ func (all plains) related(ends *ends) (own, evident []relation, err error) {
 	return own, evident, nil
 }
 
-// overlaps are the files of packages by which plain ones were found.
+// overlaps are the files of packages by which others were found. Where syft was given
+// both, it has said so itself.
 type overlaps struct {
-	plain  map[string][]artifact.ID // by the paths they were found by
+	held   held
+	found  map[string][]artifact.ID // packages, by the paths they were found by
 	files  map[overlap]map[string]bool
 	linked []linked
 }
 
-type overlap struct{ owner, plain artifact.ID }
+type overlap struct{ owner, found artifact.ID }
 
 // linked is an overlap where the owner has a link to the file, and another package of
 // the owner's type may have the file itself.
@@ -108,16 +151,11 @@ type linked struct {
 	path string
 }
 
-func newOverlaps(all plains) *overlaps {
-	o := &overlaps{plain: map[string][]artifact.ID{}, files: map[overlap]map[string]bool{}}
-	for id, p := range all {
-		paths := map[string]bool{}
-		for _, l := range p.Locations.ToUnorderedSlice() {
-			paths[l.AccessPath], paths[l.FullNestedPath()] = true, true
-		}
-		delete(paths, "")
-		for path := range paths {
-			o.plain[path] = append(o.plain[path], id)
+func newOverlaps(packages []pkg.Package, all held) *overlaps {
+	o := &overlaps{held: all, found: map[string][]artifact.ID{}, files: map[overlap]map[string]bool{}}
+	for _, p := range packages {
+		for path := range foundBy(p) {
+			o.found[path] = append(o.found[path], p.ID())
 		}
 	}
 	return o
@@ -129,31 +167,29 @@ var notOwned = []string{
 	"**/rpm/{Packages,Packages.db,rpmdb.sqlite}", "/usr/share/doc/**/copyright",
 }
 
-// owns notes that a package owns what is at a path, found in these places.
-func (o *overlaps) owns(owner pkg.Package, path string, found []file.Location) {
-	if path == "" {
-		return
-	}
-	o.note(owner, path, path)
-	for _, l := range found {
-		if l.RealPath != path {
-			o.note(owner, path, l.RealPath)
+// of notes what is found by the files of a package.
+func (o *overlaps) of(owner pkg.Package, files *owned) {
+	for _, path := range owner.Metadata.(pkg.FileOwner).OwnedFiles() {
+		if path != "" {
+			o.note(owner, path, o.add)
 		}
+	}
+	for _, at := range files.elsewhere {
+		o.note(owner, at.RealPath, func(both overlap, path string) {
+			o.linked = append(o.linked, linked{both, owner.Type, path})
+		})
 	}
 }
 
-func (o *overlaps) note(owner pkg.Package, path, at string) {
-	plain := o.plain[at]
-	if len(plain) == 0 || slices.ContainsFunc(notOwned, func(g string) bool { return doublestar.MatchUnvalidated(g, at) }) {
+func (o *overlaps) note(owner pkg.Package, path string, add func(overlap, string)) {
+	found := o.found[path]
+	if len(found) == 0 || slices.ContainsFunc(notOwned, func(g string) bool { return doublestar.MatchUnvalidated(g, path) }) {
 		return
 	}
-	for _, id := range plain {
-		switch both := (overlap{owner.ID(), id}); {
-		case id == owner.ID():
-		case path != at:
-			o.linked = append(o.linked, linked{both, owner.Type, at})
-		default:
-			o.add(both, at)
+	_, ownerHeld := o.held[owner.ID()]
+	for _, id := range found {
+		if _, ok := o.held[id]; id != owner.ID() && (ok || ownerHeld) {
+			add(overlap{owner.ID(), id}, path)
 		}
 	}
 }
@@ -192,7 +228,7 @@ func (o *overlaps) relations(ctx context.Context, owners []pkg.Package, ends *en
 	}
 	var list []relation
 	for both, files := range o.files {
-		from, to := ends.odd.number(both.owner), ends.odd.number(both.plain)
+		from, to := ends.odd.number(both.owner), ends.odd.number(both.found)
 		var paths []string
 		for path := range files {
 			paths = append(paths, path)
