@@ -111,7 +111,7 @@ func (s *survey) ended() []pkg.Package {
 	if s.running--; s.running > 0 {
 		return nil
 	}
-	return s.held.giveOwners(s.given, s.watched.notes.Load(), s.ownedBy)
+	return s.held.giveOwners(s.given, s.watched.libraries(), s.ownedBy)
 }
 
 // take notes what was found.

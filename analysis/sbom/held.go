@@ -16,8 +16,9 @@ import (
 // to the files that they were found by and to the packages that own these, and for
 // that it copies all of an image's packages some ten times. Of those that are no
 // binaries it never leaves one out; so they are held back, and related here. Given to
-// it are binaries, and the packages that own files by which these were found: by them
-// syft knows which binaries are parts of other packages.
+// it are binaries, and the packages that own files by which these were found, or
+// libraries that they ask for: by them syft knows which binaries are parts of other
+// packages, and which packages depend on each other.
 type held map[artifact.ID]pkg.Package
 
 // mustSee tells whether syft must be given a package, whatever others there are. By
@@ -48,16 +49,16 @@ func (all held) take(packages []pkg.Package) []pkg.Package {
 	return others
 }
 
-// giveOwners gives those that own files by which some packages were found; of all
-// files, where it depends on that which libraries belong to what.
-func (all held) giveOwners(found []pkg.Package, libraries bool, ownedBy func(pkg.Package) *owned) []pkg.Package {
+// giveOwners gives those that own files by which some packages were found, or one of
+// the libraries, which are identities of files.
+func (all held) giveOwners(found []pkg.Package, libraries map[uint64]bool, ownedBy func(pkg.Package) *owned) []pkg.Package {
 	at := map[string]bool{}
 	for _, p := range found {
 		for path := range foundBy(p) {
 			at[path] = true
 		}
 	}
-	if len(at) == 0 && !libraries {
+	if len(at)+len(libraries) == 0 {
 		return nil
 	}
 	var given []pkg.Package
@@ -66,11 +67,10 @@ func (all held) giveOwners(found []pkg.Package, libraries bool, ownedBy func(pkg
 		if !ok {
 			continue
 		}
-		touches := func() bool {
-			return slices.ContainsFunc(owner.OwnedFiles(), func(path string) bool { return at[path] }) ||
-				slices.ContainsFunc(ownedBy(p).elsewhere, func(c file.Coordinates) bool { return at[c.RealPath] })
-		}
-		if libraries || touches() {
+		files := ownedBy(p)
+		if slices.ContainsFunc(owner.OwnedFiles(), func(path string) bool { return at[path] }) ||
+			slices.ContainsFunc(files.elsewhere, func(c file.Coordinates) bool { return at[c.RealPath] }) ||
+			slices.ContainsFunc(files.files, func(id uint64) bool { return libraries[id] }) {
 			given = append(given, p)
 			delete(all, id)
 		}

@@ -3,6 +3,7 @@ package sbom
 import (
 	"encoding/json"
 	"path"
+	"slices"
 
 	"github.com/anchore/syft/syft/file"
 )
@@ -54,4 +55,17 @@ func (w *watched) related(all []file.Location) []file.Location {
 		}
 	}
 	return list
+}
+
+// libraries are the identities of those executables that packages can be related by.
+func (w *watched) libraries() map[uint64]bool {
+	found, err := w.FilesByMIMEType(append(slices.Clone(executableKinds()), executablesForRelations)...)
+	if err != nil { // syft meets it, too, and relates nothing
+		return nil
+	}
+	all := map[uint64]bool{}
+	for _, l := range found {
+		all[uint64(identity(l.Coordinates))] = true
+	}
+	return all
 }
