@@ -76,13 +76,8 @@ func analyze(ctx context.Context, req Request, o Options, img *image.Image) (b *
 	if err != nil {
 		return nil, err
 	}
-	o.stage("catalog", false)
 	e := evidence{req: req, o: o, img: img, names: names, layers: all, open: r.content(all), found: r.found}
-	if err := e.catalog(ctx, r.memory()); err != nil {
-		return nil, r.explained(ctx, err)
-	}
-	o.stage("catalog", true)
-	b, err = e.bundle(ctx)
+	b, err = e.bundle(ctx, r.memory())
 	if err = r.explained(ctx, err); err != nil {
 		return nil, errors.Join(err, b.Close())
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/anchore/syft/syft/file"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tidepole/tidepole/analysis/image"
 	"github.com/tidepole/tidepole/analysis/sbom"
@@ -37,25 +38,69 @@ type evidence struct {
 	secret    bool         // in one of them
 }
 
-// catalog finds the paths of the final image and the packages in them.
-func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) error {
-	src := sbom.Source{
-		Name: e.names.document, Tags: validTags(e.names.tags),
-		Manifest: e.img.Manifest, Config: e.img.Config, MediaType: e.img.ManifestType,
+// bundle finds out what is missing, and writes everything down: what there is beside
+// packages while these are catalogued. Where that fails, the caller closes what there
+// is of it.
+func (e *evidence) bundle(ctx context.Context, m *sbom.Memory) (*bundle.Bundle, error) {
+	e.o.stage("catalog", false)
+	if err := e.squash(ctx); err != nil {
+		return nil, err
 	}
+	b, err := e.newBundle()
+	if err != nil {
+		return nil, err
+	}
+	both, inner := errgroup.WithContext(ctx)
+	both.Go(func() error { return e.catalog(inner, m) })
+	both.Go(func() error {
+		for _, write := range []func(context.Context, *bundle.Bundle) error{e.writeImage, e.writeContents, e.writeSearches} {
+			if inner.Err() != nil {
+				return fmt.Errorf("write the evidence: %w", context.Cause(inner))
+			}
+			if err := write(inner, b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := both.Wait(); err != nil {
+		return b, err
+	}
+	e.o.stage("catalog", true)
+	e.o.stage("write", false)
+	if ctx.Err() != nil {
+		return b, fmt.Errorf("write the evidence: %w", context.Cause(ctx))
+	}
+	if err := e.writeDocument(ctx, b); err != nil {
+		return b, err
+	}
+	e.o.stage("write", true)
+	return b, nil
+}
+
+// squash finds the paths of the final image.
+func (e *evidence) squash(ctx context.Context) (err error) {
 	var all []tree.Layer
-	types := layerTypes(e.img.Manifest)
-	for i, l := range e.layers {
+	for _, l := range e.layers {
 		all = append(all, tree.Layer{ID: l.id, Index: l.index()})
-		src.Layers = append(src.Layers, sbom.SourceLayer{DiffID: l.id, MediaType: types[i], Size: sbom.SizeOf(l.index())})
 	}
-	var err error
 	options := []tree.Option{tree.MaxEntries(e.o.MaxEntries)}
 	if os, _, _ := strings.Cut(e.img.Platform, "/"); os == "windows" {
 		options = append(options, tree.Windows())
 	}
-	if e.tree, err = tree.Squash(ctx, all, options...); err != nil {
-		return err
+	e.tree, err = tree.Squash(ctx, all, options...)
+	return err
+}
+
+// catalog finds the packages in them.
+func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) (err error) {
+	src := sbom.Source{
+		Name: e.names.document, Tags: validTags(e.names.tags),
+		Manifest: e.img.Manifest, Config: e.img.Config, MediaType: e.img.ManifestType,
+	}
+	types := layerTypes(e.img.Manifest)
+	for i, l := range e.layers {
+		src.Layers = append(src.Layers, sbom.SourceLayer{DiffID: l.id, MediaType: types[i], Size: sbom.SizeOf(l.index())})
 	}
 	e.catalogue, err = sbom.Catalog(ctx, resolver{e.tree.Resolver(ctx, e.open), e.layers}, src, m)
 	if over := e.tree.Overrun(); over != nil { // a cataloger may take it for an image without files
@@ -64,10 +109,8 @@ func (e *evidence) catalog(ctx context.Context, m *sbom.Memory) error {
 	return err
 }
 
-// bundle writes everything down. Where that fails, the caller closes what there
-// is of it.
-func (e *evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
-	e.o.stage("write", false)
+// newBundle is one that says which image it is of.
+func (e *evidence) newBundle() (*bundle.Bundle, error) {
 	b, err := bundle.New(e.o.TempDir)
 	if err != nil {
 		return nil, err
@@ -77,17 +120,6 @@ func (e *evidence) bundle(ctx context.Context) (*bundle.Bundle, error) {
 		b.ParentDigest = b.Digest
 	}
 	b.Tags, b.Annotations, b.Source = e.names.tags, e.req.Annotations, e.img.Source
-	for _, write := range []func(context.Context, *bundle.Bundle) error{
-		e.writeImage, e.writeContents, e.writeSearches, e.writeDocument,
-	} {
-		if ctx.Err() != nil {
-			return b, fmt.Errorf("write the evidence: %w", context.Cause(ctx))
-		}
-		if err := write(ctx, b); err != nil {
-			return b, err
-		}
-	}
-	e.o.stage("write", true)
 	return b, nil
 }
 

@@ -234,14 +234,21 @@ func order(all Files, layers []string) []int32 {
 	for n, id := range ids {
 		rank[id] = n
 	}
-	of := make([][]int32, len(ids)+1)
+	type group struct {
+		list   []int32
+		last   []byte // path
+		sorted bool
+	}
+	of := make([]group, len(ids)+1)
 	for n := range all.Len() {
-		layer, _ := all.At(n)
+		layer, path := all.At(n)
 		r, known := rank[layer]
 		if !known {
 			r = len(ids)
 		}
-		of[r] = append(of[r], int32(n))
+		g := &of[r]
+		g.sorted = len(g.list) == 0 || g.sorted && bytes.Compare(g.last, path) <= 0
+		g.list, g.last = append(g.list, int32(n)), append(g.last[:0], path...)
 	}
 	byPath := func(a, b int32) int {
 		_, first := all.At(int(a))
@@ -249,12 +256,12 @@ func order(all Files, layers []string) []int32 {
 		return bytes.Compare(first, second)
 	}
 	var sorted []int32
-	for r, part := range of {
-		if !slices.IsSortedFunc(part, byPath) {
-			slices.SortStableFunc(part, byPath)
+	for r, g := range of {
+		if !g.sorted {
+			slices.SortStableFunc(g.list, byPath)
 		}
-		sorted = append(sorted, part...)
-		of[r] = nil
+		sorted = append(sorted, g.list...)
+		of[r] = group{}
 	}
 	return sorted
 }
