@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -265,8 +267,8 @@ func (e *ends) apart() []file.Coordinates {
 	return list
 }
 
-// packagesAtOnce is how many packages are in syft's model of the document at the
-// same time.
+// packagesAtOnce is how many packages each of the goroutines that encode them has in
+// syft's model of the document at the same time.
 const packagesAtOnce = 64
 
 // encodePackages packs the packages in syft's order.
@@ -275,33 +277,86 @@ func (out *sections) encodePackages(ctx context.Context, src source.Description,
 	if err != nil {
 		return err
 	}
-	enc := newEncoder()
 	sorted, err := survey.sorted(packages)
 	if err != nil {
 		return err
 	}
 	out.Packages = len(sorted)
-	for part := range slices.Chunk(sorted, packagesAtOnce) {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		for i, p := range part {
-			if part[i], err = survey.whole(p); err != nil {
+	err = inTurn(ctx, slices.Chunk(sorted, packagesAtOnce), func(part []pkg.Package) ([][]byte, error) {
+		return survey.encode(src, part)
+	}, func(texts [][]byte) error {
+		for _, text := range texts {
+			if err := p.add(text); err != nil {
 				return err
 			}
 		}
-		few := sbom.SBOM{Source: src, Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(part...)}}
-		for _, m := range syftjson.ToFormatModel(few, syftjson.DefaultEncoderConfig()).Artifacts {
-			b, err := enc.encode(m)
-			if err != nil {
-				return err
-			}
-			if err := p.add(b); err != nil {
-				return err
-			}
-		}
-		clear(part)
+		return nil
+	})
+	if err != nil {
+		return err
 	}
 	out.packages, err = p.finish()
 	return err
+}
+
+// encode gives packages that follow each other in syft's order as the document has
+// them. It leaves nothing of them.
+func (s *survey) encode(src source.Description, part []pkg.Package) ([][]byte, error) {
+	var err error
+	for i, p := range part {
+		if part[i], err = s.whole(p); err != nil {
+			return nil, err
+		}
+	}
+	few := sbom.SBOM{Source: src, Artifacts: sbom.Artifacts{Packages: pkg.NewCollection(part...)}}
+	clear(part)
+	enc := newEncoder()
+	var texts [][]byte
+	for _, m := range syftjson.ToFormatModel(few, syftjson.DefaultEncoderConfig()).Artifacts {
+		b, err := enc.encode(m)
+		if err != nil {
+			return nil, err
+		}
+		texts = append(texts, bytes.Clone(b))
+	}
+	return texts, nil
+}
+
+// inTurn has do make something of each element, a few at a time, and use use that in
+// the elements' order. It ends with its context, and with the first error.
+func inTurn[From, To any](ctx context.Context, all iter.Seq[From], do func(From) (To, error), use func(To) error) error {
+	type made struct {
+		thing To
+		err   error
+	}
+	ahead := make(chan chan made, runtime.GOMAXPROCS(0)-1)
+	inner, stop := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	defer group.Wait()
+	defer stop()
+	group.Go(func() {
+		defer close(ahead)
+		for one := range all {
+			to := make(chan made, 1)
+			select {
+			case ahead <- to:
+			case <-inner.Done():
+				return
+			}
+			group.Go(func() {
+				thing, err := do(one)
+				to <- made{thing, err}
+			})
+		}
+	})
+	for next := range ahead {
+		m := <-next
+		if m.err != nil {
+			return m.err
+		}
+		if err := use(m.thing); err != nil {
+			return err
+		}
+	}
+	return context.Cause(ctx)
 }
