@@ -10,14 +10,22 @@ import (
 )
 
 const (
-	// garbageRoom is how many bytes may be left behind during an analysis before
-	// they are looked for. A part of the memory in use, as the runtime has it, is
-	// little where there is little in use, which costs time, and much for a large
-	// image, which costs memory.
-	garbageRoom = 64 << 20
-	// leastRoom and mostRoom bound what that comes to, in percent of the memory in
+	// mostRoom is how many bytes may be left behind during an analysis before they
+	// are looked for. A part of the memory in use, as the runtime has it, is little
+	// where there is little in use, which costs time, and much for a large image,
+	// which costs memory.
+	mostRoom = 64 << 20
+	// Where use and room come to more than aim bytes, there is less room, but not
+	// less than leastRoom.
+	aim       = 160 << 20
+	leastRoom = 24 << 20
+	// leastShare and mostShare bound what that comes to, in percent of the memory in
 	// use: to go through much of it takes time, too.
-	leastRoom, mostRoom = 20, 400
+	leastShare, mostShare = 20, 400
+	// slack is how many bytes the runtime may hold back beside what is in use, its
+	// room, and what it cannot give back. It gives back the rest at once, and not at
+	// its leisure.
+	slack = 8 << 20
 )
 
 // garbage is the process's: how soon it is looked for while there are analyses.
@@ -26,13 +34,14 @@ var garbage collection
 type collection struct {
 	mu       sync.Mutex
 	analyses int
-	before   int // percent, as it was before the first of them
+	before   int   // percent, as it was before the first of them
+	limit    int64 // of the runtime's memory, too, in bytes
 	percent  int
 }
 
-// collectSooner has a process that makes an analysis itself keep to garbageRoom
-// until the analysis ends, unless it is told otherwise. It is the whole process's:
-// a server whose analyses are made apart from it leaves it be.
+// collectSooner has a process that makes an analysis itself take no more memory than
+// it needs until the analysis ends, unless it is told otherwise. It is the whole
+// process's: a server whose analyses are made apart from it leaves it be.
 func collectSooner(e *env.Env) (end func()) {
 	if e.Getenv("GOGC") != "" {
 		return func() {}
@@ -45,7 +54,8 @@ func (c *collection) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.analyses++; c.analyses == 1 {
-		c.percent = c.share()
+		c.limit = debug.SetMemoryLimit(-1)
+		c.percent = share()
 		c.before = debug.SetGCPercent(c.percent)
 		c.watch()
 	}
@@ -56,6 +66,7 @@ func (c *collection) end() {
 	defer c.mu.Unlock()
 	if c.analyses--; c.analyses == 0 {
 		debug.SetGCPercent(c.before)
+		debug.SetMemoryLimit(c.limit)
 	}
 }
 
@@ -64,26 +75,61 @@ func (c *collection) end() {
 type watched struct{ by *collection }
 
 func (c *collection) watch() {
-	runtime.SetFinalizer(&watched{c}, func(*watched) {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.analyses == 0 {
-			return
-		}
-		if now := c.share(); now*10 < c.percent*9 || now*10 > c.percent*11 {
-			c.percent = now
-			debug.SetGCPercent(now)
-		}
-		c.watch()
-	})
+	runtime.AddCleanup(&watched{c}, (*collection).collected, c)
 }
 
-// share is garbageRoom in percent of the memory in use.
-func (c *collection) share() int {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
-	if live[0].Value.Kind() != metrics.KindUint64 {
-		return leastRoom
+// collected goes by what is in use now.
+func (c *collection) collected() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.analyses == 0 {
+		return
 	}
-	return int(min(max(garbageRoom*100/max(live[0].Value.Uint64(), 1), leastRoom), mostRoom))
+	if now := share(); now*10 < c.percent*9 || now*10 > c.percent*11 {
+		c.percent = now
+		debug.SetGCPercent(now)
+	}
+	if most := bound(); most > 0 {
+		debug.SetMemoryLimit(min(c.limit, most))
+	}
+	c.watch()
+}
+
+// share is the room that there is, in percent of the memory in use.
+func share() int {
+	v, ok := read("/gc/heap/live:bytes")
+	if !ok {
+		return leastShare
+	}
+	live := max(v[0], 1)
+	room := max(min(aim-live, mostRoom), leastRoom)
+	return int(min(max(room*100/live, leastShare), mostShare))
+}
+
+// bound is how many bytes the runtime needs until it looks for garbage again; 0: it
+// does not say.
+func bound() int64 {
+	v, ok := read("/gc/heap/goal:bytes", "/memory/classes/total:bytes",
+		"/memory/classes/heap/released:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes")
+	if !ok {
+		return 0
+	}
+	goal, beside := v[0], v[1]-v[2]-v[3]-v[4]
+	return goal + beside + slack
+}
+
+// read reads some of the runtime's numbers.
+func read(names ...string) (values []int64, ok bool) {
+	list := make([]metrics.Sample, len(names))
+	for n, name := range names {
+		list[n].Name = name
+	}
+	metrics.Read(list)
+	for _, s := range list {
+		if s.Value.Kind() != metrics.KindUint64 {
+			return nil, false
+		}
+		values = append(values, int64(s.Value.Uint64()))
+	}
+	return values, true
 }

@@ -30,13 +30,17 @@ func becomes(t *testing.T, what string, ok func(uint64) bool) {
 
 func TestGarbageIsLookedForByWhatIsInUse(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(1 << 40))
 	e := &env.Env{Lookup: func(string) (string, bool) { return "", false }}
 	first, second := collectSooner(e), collectSooner(e)
-	much := make([]byte, 2*garbageRoom)
-	becomes(t, "with twice the room in use", func(p uint64) bool { return p >= leastRoom && p <= 50 })
+	much := make([]byte, 2*mostRoom)
+	becomes(t, "with twice the room in use", func(p uint64) bool { return p >= leastShare && p <= 50 })
 	runtime.KeepAlive(much)
-	much = make([]byte, 8*garbageRoom)
-	becomes(t, "with much in use", func(p uint64) bool { return p == leastRoom })
+	much = make([]byte, 8*mostRoom)
+	becomes(t, "with much in use", func(p uint64) bool {
+		limit := debug.SetMemoryLimit(-1)
+		return p == leastShare && limit > 8*mostRoom && limit < 20*mostRoom
+	})
 	runtime.KeepAlive(much)
 	much = nil
 	becomes(t, "with little in use", func(p uint64) bool { return p > 100 })
@@ -50,6 +54,9 @@ func TestGarbageIsLookedForByWhatIsInUse(t *testing.T) {
 	if p := percent(); p != 100 {
 		t.Errorf("after the last analysis: %d percent, want the 100 of before", p)
 	}
+	if got := debug.SetMemoryLimit(-1); got != 1<<40 {
+		t.Errorf("after the last analysis, the runtime may have %d bytes", got)
+	}
 }
 
 func TestGarbageIsLookedForAsTheEnvironmentSays(t *testing.T) {
@@ -59,4 +66,20 @@ func TestGarbageIsLookedForAsTheEnvironmentSays(t *testing.T) {
 	if p := percent(); p != 100 {
 		t.Errorf("%d percent, want 100", p)
 	}
+}
+
+// TestMemoryLimitOfTheEnvironmentHolds is about a limit that is less than what an
+// analysis would be left.
+func TestMemoryLimitOfTheEnvironmentHolds(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(100))
+	const limit = 1 << 20
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit))
+	end := collectSooner(&env.Env{Lookup: func(string) (string, bool) { return "", false }})
+	much := make([]byte, 2*mostRoom)
+	becomes(t, "with twice the room in use", func(p uint64) bool { return p <= 50 })
+	runtime.KeepAlive(much)
+	if got := debug.SetMemoryLimit(-1); got != limit {
+		t.Errorf("the runtime may have %d bytes", got)
+	}
+	end()
 }
