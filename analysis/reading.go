@@ -86,7 +86,7 @@ type reading struct {
 	spill       *cache.Scratch // what does not
 	budget      *layers.Budget
 	asides      atomic.Int64
-	first       sync.Once // layer was read
+	first       sync.Once // layer is read, or about to be
 
 	mu      sync.Mutex
 	have    map[string]*layer // by diff ID
@@ -122,6 +122,10 @@ func (r *reading) layerKey(diffID string) string { return keyOf(r.fingerprint, d
 // read reads what the cache does not have, and gives the image's layers, the
 // lowest first.
 func (r *reading) read(ctx context.Context) ([]*layer, error) {
+	kept := func(diffID string) bool { return touch(ctx, r.kept, layerKind, r.layerKey(diffID)) }
+	if r.img.Exported() && !slices.ContainsFunc(r.img.DiffIDs(), kept) {
+		r.prepare() // the daemon takes its time until the first layer comes
+	}
 	err := r.img.Read(ctx, image.Reading{
 		Have:     func(diffID string) bool { return r.find(ctx, diffID) },
 		Layer:    func(ctx context.Context, s image.Stream) error { return r.layer(ctx, s) },
@@ -196,13 +200,18 @@ func openLayer(diffID string, blob cache.Blob) (*layer, error) {
 	return l, nil
 }
 
-// layer reads a layer into a record.
-func (r *reading) layer(ctx context.Context, s image.Stream) error {
+// prepare has made, beside, what cataloguing needs and takes long to make.
+func (r *reading) prepare() {
 	r.first.Do(func() {
 		if !r.knowsSome() { // else what needs it may be remembered, too
 			go quietly(sbom.Prepare)
 		}
 	})
+}
+
+// layer reads a layer into a record.
+func (r *reading) layer(ctx context.Context, s image.Stream) error {
+	r.prepare()
 	secrets, contents := newSearch(secretSearch, r.o.Secrets), newSearch(contentSearch, r.o.Content)
 	marks := &sbom.Marks{}
 	l, err := r.record(ctx, r.kept, s, layers.Options{

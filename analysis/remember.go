@@ -69,11 +69,13 @@ func (r *reading) touch(ctx context.Context) {
 	}
 }
 
-// touch notes that an entry was used, if there is one.
-func touch(ctx context.Context, in cache.Store, kind, key string) {
-	if blob, err := in.Get(ctx, kind, key); err == nil {
+// touch notes that an entry was used, if there is one, and tells whether there is.
+func touch(ctx context.Context, in cache.Store, kind, key string) bool {
+	blob, err := in.Get(ctx, kind, key)
+	if err == nil {
 		_ = blob.Close()
 	}
+	return err == nil
 }
 
 // remember keeps a bundle. That it could not be kept costs the next analysis,
