@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 
 	"github.com/anchore/syft/syft/file"
@@ -51,8 +52,12 @@ func (e *evidence) bundle(ctx context.Context, m *sbom.Memory) (*bundle.Bundle, 
 		return nil, err
 	}
 	both, inner := errgroup.WithContext(ctx)
-	both.Go(func() error { return e.catalog(inner, m) })
-	both.Go(func() error {
+	both.Go(func() (err error) {
+		defer recovered(&err)
+		return e.catalog(inner, m)
+	})
+	both.Go(func() (err error) {
+		defer recovered(&err)
 		for _, write := range []func(context.Context, *bundle.Bundle) error{e.writeImage, e.writeContents, e.writeSearches} {
 			if inner.Err() != nil {
 				return fmt.Errorf("write the evidence: %w", context.Cause(inner))
@@ -64,6 +69,9 @@ func (e *evidence) bundle(ctx context.Context, m *sbom.Memory) (*bundle.Bundle, 
 		return nil
 	})
 	if err := both.Wait(); err != nil {
+		if p, ok := errors.AsType[panicked](err); ok {
+			panic(p)
+		}
 		return b, err
 	}
 	e.o.stage("catalog", true)
@@ -76,6 +84,18 @@ func (e *evidence) bundle(ctx context.Context, m *sbom.Memory) (*bundle.Bundle, 
 	}
 	e.o.stage("write", true)
 	return b, nil
+}
+
+// panicked is the error that stands for a panic until it goes on where it can be met.
+type panicked struct{ text string }
+
+// Error says what it was, and where.
+func (p panicked) Error() string { return p.text }
+
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = panicked{fmt.Sprintf("%v\n%s", p, debug.Stack())}
+	}
 }
 
 // squash finds the paths of the final image.

@@ -370,6 +370,9 @@ func (r *reading) content(all []*layer) tree.Open {
 			l.lost.Do(func() { r.forget(ctx, l) })
 		}
 		more, err := r.more(ctx, l)
+		if err != nil && ctx.Err() != nil { // something else failed, which says more
+			return nil, err
+		}
 		if err != nil {
 			r.fail(fmt.Errorf("read layer %s once more, for %q: %w", l.id, l.index().Path(at.Ordinal), err))
 			return nil, err

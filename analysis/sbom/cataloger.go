@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/anchore/syft/syft/artifact"
 	"github.com/anchore/syft/syft/cataloging"
@@ -27,7 +28,7 @@ type survey struct {
 	given   []pkg.Package          // to syft
 	held    held                   // packages that it is not given
 	owners  []pkg.Package          // of files, of all these
-	owned   map[artifact.ID]*owned // by these; nil: not known
+	owned   map[artifact.ID]*owned // by these
 	anew    []string               // catalogers that ran
 }
 
@@ -63,11 +64,12 @@ func (c surveyed) find(ctx context.Context) ([]pkg.Package, []artifact.Relations
 	if list := c.alone(); len(list) > 0 {
 		return c.catalogEach(ctx, list)
 	}
-	return c.catalog(ctx, nil)
+	return c.catalog(ctx, nil, &atomic.Int64{})
 }
 
-// catalog gives what the cataloger finds in the whole image, or in an executable.
-func (c surveyed) catalog(ctx context.Context, only *file.Location) ([]pkg.Package, []artifact.Relationship, error) {
+// catalog gives what the cataloger finds in the whole image, or in an executable. size
+// is how many bytes its questions had before.
+func (c surveyed) catalog(ctx context.Context, only *file.Location, size *atomic.Int64) ([]pkg.Package, []artifact.Relationship, error) {
 	s := c.survey
 	if f, all := s.memory.recall(ctx, c.part(only), s); f != nil {
 		packages, relations := s.take(f, all)
@@ -78,7 +80,7 @@ func (c surveyed) catalog(ctx context.Context, only *file.Location) ([]pkg.Packa
 		w.asks = c.Name()
 	}
 	if s.notes {
-		w.seen = newRecord(w.Resolver)
+		w.seen = newRecord(w.Resolver, size)
 	}
 	all, relations, err := c.Cataloger.Catalog(ctx, w)
 	for i := range all {

@@ -155,13 +155,11 @@ func CutTrace(b []byte) bool {
 	return ok
 }
 
-// JoinHeld gives the packages that syft has left joined with those held back, and of
-// which files something could not be found out then.
-func JoinHeld(given, back []pkg.Package, unknowns map[file.Coordinates][]string) ([]pkg.Package, map[file.Coordinates][]string) {
+// JoinHeld gives the packages that syft has left joined with those held back.
+func JoinHeld(given, back []pkg.Package) []pkg.Package {
 	all := held{}
 	others := all.take(back)
-	a := syftsbom.Artifacts{Packages: pkg.NewCollection(append(others, given...)...), Unknowns: unknowns}
-	return all.join(&a), a.Unknowns
+	return all.join(&syftsbom.Artifacts{Packages: pkg.NewCollection(append(others, given...)...)})
 }
 
 // MaxAlone is how many executables are catalogued one by one.

@@ -149,8 +149,7 @@ func TestTracesAreReadBack(t *testing.T) {
 	}
 }
 
-// TestHeldPackagesAreFoundTwice joins what catalogers found of one package, and forgets
-// what was not known of the files that tell of it.
+// TestHeldPackagesAreFoundTwice joins what catalogers found of one package.
 func TestHeldPackagesAreFoundTwice(t *testing.T) {
 	at := func(path string) file.Location {
 		return file.NewLocationFromCoordinates(file.NewCoordinates(path, "sha256:1"))
@@ -162,11 +161,9 @@ func TestHeldPackagesAreFoundTwice(t *testing.T) {
 	}
 	owner := pkg.Package{Name: "b", Version: "1", Type: pkg.DebPkg, Metadata: pkg.DpkgDBEntry{Package: "b"}, Locations: file.NewLocationSet(at("/b"))}
 	owner.OverrideID("00000000000000bb")
-	packages, left := own.JoinHeld([]pkg.Package{owner}, []pkg.Package{found("/x"), found("/y")}, map[file.Coordinates][]string{
-		at("/x").Coordinates: {"one"}, at("/y").Coordinates: {"two"}, at("/z").Coordinates: {"three"},
-	})
-	if len(packages) != 2 || len(left) != 1 || left[at("/z").Coordinates] == nil {
-		t.Errorf("%d packages, and unknown are %v", len(packages), left)
+	packages := own.JoinHeld([]pkg.Package{owner}, []pkg.Package{found("/x"), found("/y")})
+	if len(packages) != 2 {
+		t.Errorf("%d packages", len(packages))
 	}
 	for _, p := range packages {
 		if p.Name == "a" && len(p.Locations.ToSlice()) != 2 {

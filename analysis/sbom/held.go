@@ -50,30 +50,33 @@ func (all held) take(packages []pkg.Package) []pkg.Package {
 }
 
 // giveOwners gives those that own files by which some packages were found, or one of
-// the libraries, which are identities of files.
+// the libraries, which are identities of files; then those that own what these were
+// found by, and so on: syft must know of all of them to tell which owner has a file
+// itself, and which a link to it.
 func (all held) giveOwners(found []pkg.Package, libraries map[uint64]bool, ownedBy func(pkg.Package) *owned) []pkg.Package {
-	at := map[string]bool{}
-	for _, p := range found {
-		for path := range foundBy(p) {
-			at[path] = true
-		}
-	}
-	if len(at)+len(libraries) == 0 {
-		return nil
-	}
 	var given []pkg.Package
-	for id, p := range all {
-		owner, ok := p.Metadata.(pkg.FileOwner)
-		if !ok {
-			continue
+	at := map[string]bool{}
+	for len(found)+len(libraries) > 0 {
+		for _, p := range found {
+			for path := range foundBy(p) {
+				at[path] = true
+			}
 		}
-		files := ownedBy(p)
-		if slices.ContainsFunc(owner.OwnedFiles(), func(path string) bool { return at[path] }) ||
-			slices.ContainsFunc(files.elsewhere, func(c file.Coordinates) bool { return at[c.RealPath] }) ||
-			slices.ContainsFunc(files.files, func(id uint64) bool { return libraries[id] }) {
-			given = append(given, p)
-			delete(all, id)
+		found = nil
+		for id, p := range all {
+			owner, ok := p.Metadata.(pkg.FileOwner)
+			if !ok {
+				continue
+			}
+			files := ownedBy(p)
+			if slices.ContainsFunc(owner.OwnedFiles(), func(path string) bool { return at[path] }) ||
+				slices.ContainsFunc(files.elsewhere, func(c file.Coordinates) bool { return at[c.RealPath] }) ||
+				slices.ContainsFunc(files.files, func(id uint64) bool { return libraries[id] }) {
+				found = append(found, p)
+				delete(all, id)
+			}
 		}
+		given, libraries = append(given, found...), nil
 	}
 	return given
 }
@@ -88,8 +91,7 @@ func foundBy(p pkg.Package) map[string]bool {
 	return paths
 }
 
-// join is the packages that syft has left, and these. What syft could not find out of
-// files that these were found by is taken out, as it does itself.
+// join is the packages that syft has left, and these.
 func (all held) join(a *sbom.Artifacts) []pkg.Package {
 	packages := make([]pkg.Package, 0, a.Packages.PackageCount()+len(all))
 	for p := range a.Packages.Enumerate() { // each is a copy, which costs much
@@ -102,11 +104,6 @@ func (all held) join(a *sbom.Artifacts) []pkg.Package {
 	}
 	for _, p := range all {
 		packages = append(packages, p)
-		if len(a.Unknowns) > 0 {
-			for _, l := range p.Locations.ToUnorderedSlice() {
-				delete(a.Unknowns, l.Coordinates)
-			}
-		}
 	}
 	return packages
 }

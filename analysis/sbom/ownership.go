@@ -2,6 +2,7 @@ package sbom
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/anchore/syft/syft/artifact"
@@ -46,8 +47,8 @@ func ownedBy(ctx context.Context, owner pkg.FileOwner, r file.PathResolver) *own
 	return &o
 }
 
-// findOwned finds the files of packages that were just found. It is not known of those
-// that were found before, and may own more now.
+// findOwned finds the files of packages that were just found. What is found under one
+// identity twice has the files of both.
 func (s *survey) findOwned(packages []pkg.Package) {
 	for _, p := range packages {
 		owner, ok := p.Metadata.(pkg.FileOwner)
@@ -56,12 +57,27 @@ func (s *survey) findOwned(packages []pkg.Package) {
 		}
 		files := ownedBy(s.watched.ctx, owner, s.watched)
 		s.mu.Lock()
-		if _, known := s.owned[p.ID()]; known {
-			files = nil
-		}
-		s.owned[p.ID()] = files
+		s.owned[p.ID()] = files.and(s.owned[p.ID()])
 		s.mu.Unlock()
 	}
+}
+
+// and has what either has.
+func (o *owned) and(other *owned) *owned {
+	if other == nil {
+		return o
+	}
+	both := &owned{files: slices.Clone(other.files), elsewhere: slices.Concat(other.elsewhere, o.elsewhere)}
+	seen := map[uint64]bool{}
+	for _, id := range other.files {
+		seen[id] = true
+	}
+	for _, id := range o.files {
+		if !seen[id] {
+			both.files = append(both.files, id)
+		}
+	}
+	return both
 }
 
 // ownedBy is what a package owns, which was found some time.

@@ -3,6 +3,7 @@ package sbom
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 
 	gosync "github.com/anchore/go-sync"
 	"github.com/anchore/syft/syft/artifact"
@@ -52,8 +53,9 @@ func (c surveyed) catalogEach(ctx context.Context, list []file.Location) (packag
 			}
 		}
 	}
+	var size atomic.Int64
 	err = gosync.Collect(&ctx, cataloging.ExecutorFile, all, func(l file.Location) (f found, err error) {
-		f.packages, f.relations, err = c.catalog(ctx, &l)
+		f.packages, f.relations, err = c.catalog(ctx, &l, &size)
 		return f, err
 	}, func(_ file.Location, f found) {
 		packages = append(packages, f.packages...)

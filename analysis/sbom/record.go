@@ -180,16 +180,16 @@ type record struct {
 	answers map[string]answer
 	given   map[uint64]bool // the locations in them, hashed
 	layers  map[string]bool // the layers of these
-	size    int             // of the questions, bytes
+	size    *atomic.Int64   // of the questions, bytes; with those of other runs of the cataloger
 }
 
-// maxQuestions bounds a record: bytes of questions. An image that asks more is
-// catalogued anew each time.
+// maxQuestions bounds the records of a cataloger: bytes of questions. For an image of
+// which it asks more it runs anew each time.
 const maxQuestions = 128 << 20
 
-func newRecord(of file.MetadataResolver) *record {
+func newRecord(of file.MetadataResolver, size *atomic.Int64) *record {
 	return &record{
-		of: of, seed: maphash.MakeSeed(),
+		of: of, seed: maphash.MakeSeed(), size: size,
 		answers: map[string]answer{}, given: map[uint64]bool{}, layers: map[string]bool{},
 	}
 }
@@ -222,7 +222,7 @@ func (r *record) tell(q string, said answer, found []file.Location) {
 	}
 	r.answers[q] = said
 	r.note(found...)
-	if r.size += len(q); r.size > maxQuestions {
+	if r.size.Add(int64(len(q))) > maxQuestions {
 		r.answers = nil
 		r.spoil()
 	}

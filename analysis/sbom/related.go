@@ -60,7 +60,7 @@ func (w *watched) related(all []file.Location) []file.Location {
 // libraries are the identities of those executables that packages can be related by.
 func (w *watched) libraries() map[uint64]bool {
 	found, err := w.FilesByMIMEType(append(slices.Clone(executableKinds()), executablesForRelations)...)
-	if err != nil { // syft meets it, too, and relates nothing
+	if err != nil { // syft meets it, too, and fails
 		return nil
 	}
 	all := map[uint64]bool{}

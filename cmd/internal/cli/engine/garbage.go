@@ -26,6 +26,8 @@ const (
 	// room, and what it cannot give back. It gives back the rest at once, and not at
 	// its leisure.
 	slack = 8 << 20
+	// headroom is the part of its goal by which the runtime stays below its limit.
+	headroom = 32
 )
 
 // garbage is the process's: how soon it is looked for while there are analyses.
@@ -37,6 +39,7 @@ type collection struct {
 	before   int   // percent, as it was before the first of them
 	limit    int64 // of the runtime's memory, too, in bytes
 	percent  int
+	watching bool
 }
 
 // collectSooner has a process that makes an analysis itself take no more memory than
@@ -57,7 +60,10 @@ func (c *collection) begin() {
 		c.limit = debug.SetMemoryLimit(-1)
 		c.percent = share()
 		c.before = debug.SetGCPercent(c.percent)
-		c.watch()
+		if !c.watching {
+			c.watching = true
+			c.watch()
+		}
 	}
 }
 
@@ -82,14 +88,14 @@ func (c *collection) watch() {
 func (c *collection) collected() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.analyses == 0 {
+	if c.watching = c.analyses > 0; !c.watching {
 		return
 	}
 	if now := share(); now*10 < c.percent*9 || now*10 > c.percent*11 {
 		c.percent = now
 		debug.SetGCPercent(now)
 	}
-	if most := bound(); most > 0 {
+	if most := bound(c.percent); most > 0 {
 		debug.SetMemoryLimit(min(c.limit, most))
 	}
 	c.watch()
@@ -106,16 +112,19 @@ func share() int {
 	return int(min(max(room*100/live, leastShare), mostShare))
 }
 
-// bound is how many bytes the runtime needs until it looks for garbage again; 0: it
-// does not say.
-func bound() int64 {
-	v, ok := read("/gc/heap/goal:bytes", "/memory/classes/total:bytes",
+// bound is how many bytes the runtime needs until there is that much garbage, in
+// percent; 0: it does not say.
+//
+// The runtime's own goal is of no use for it: that follows the limit.
+func bound(percent int) int64 {
+	v, ok := read("/gc/heap/live:bytes", "/gc/scan/stack:bytes", "/gc/scan/globals:bytes", "/memory/classes/total:bytes",
 		"/memory/classes/heap/released:bytes", "/memory/classes/heap/free:bytes", "/memory/classes/heap/objects:bytes")
 	if !ok {
 		return 0
 	}
-	goal, beside := v[0], v[1]-v[2]-v[3]-v[4]
-	return goal + beside + slack
+	goal := v[0] + (v[0]+v[1]+v[2])*int64(percent)/100
+	beside := v[3] - v[4] - v[5] - v[6]
+	return goal + goal/headroom + beside + slack
 }
 
 // read reads some of the runtime's numbers.

@@ -17,6 +17,12 @@ func percent() uint64 {
 	return s[0].Value.Uint64()
 }
 
+// goal is at how many bytes the runtime looks for garbage again.
+func goal() int64 {
+	v, _ := read("/gc/heap/goal:bytes")
+	return v[0]
+}
+
 // becomes looks for garbage until that is so.
 func becomes(t *testing.T, what string, ok func(uint64) bool) {
 	t.Helper()
@@ -41,6 +47,13 @@ func TestGarbageIsLookedForByWhatIsInUse(t *testing.T) {
 		limit := debug.SetMemoryLimit(-1)
 		return p == leastShare && limit > 8*mostRoom && limit < 20*mostRoom
 	})
+	for range 30 {
+		runtime.GC()
+		time.Sleep(time.Millisecond)
+	}
+	if s := goal(); s < 8*mostRoom*11/10 { // it is not less each time
+		t.Errorf("with much in use, garbage is looked for at %d bytes", s)
+	}
 	runtime.KeepAlive(much)
 	much = nil
 	becomes(t, "with little in use", func(p uint64) bool { return p > 100 })
