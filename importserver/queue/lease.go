@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -23,6 +24,8 @@ type Lease struct {
 	service string
 	first   store.Work // as it was claimed
 	vain    bool       // there was nothing to do
+
+	finishing *atomic.Bool // or finished
 }
 
 // begin reads the image of a claimed item and marks that work on it has begun.
@@ -58,12 +61,17 @@ func (l *Lease) move(i store.Image, to, reason string) store.Transition {
 	return m
 }
 
-// Beat keeps the lease alive and tells what is being done. ErrLost: stop.
+// Beat keeps the lease alive and tells what is being done. ErrLost: stop, unless
+// Finishing.
 func (l *Lease) Beat(ctx context.Context, progress string) error {
 	return l.fenced(ctx, func(tx *store.Tx) (bool, error) {
 		return tx.Beat(ctx, l.Work.Image, l.token, clean(progress, 200), l.queue.Now().Add(l.queue.LeaseTime))
 	})
 }
+
+// Finishing tells whether Finish is at it, or has ended the lease: what that says is
+// what counts then.
+func (l *Lease) Finishing() bool { return l.finishing.Load() }
 
 // fenced runs a change in a transaction of its own that holds only if the lease does.
 func (l *Lease) fenced(ctx context.Context, change func(*store.Tx) (bool, error)) error {
@@ -109,6 +117,7 @@ func (l *Lease) Advance(ctx context.Context, stage string, write func(*store.Tx)
 // result is written and the item stays, free.
 func (l *Lease) Finish(ctx context.Context, write func(*store.Tx) error) error {
 	again := false
+	l.finishing.Store(true)
 	err := l.queue.store.InTx(ctx, func(tx *store.Tx) error {
 		done, err := tx.FinishWork(ctx, l.Work.Image, l.token)
 		if err != nil {
@@ -134,7 +143,10 @@ func (l *Lease) Finish(ctx context.Context, write func(*store.Tx) error) error {
 		}
 		return l.queue.step(ctx, tx, l.move(l.Image, wire.Analyzed, ""))
 	})
-	if err == nil && again {
+	switch {
+	case err != nil:
+		l.finishing.Store(false)
+	case again:
 		l.queue.Announce()
 	}
 	return err

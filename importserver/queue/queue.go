@@ -180,7 +180,7 @@ func (q *Queue) claim(ctx context.Context, worker string) (*Lease, error) {
 	if any, err := q.store.View().HasWork(ctx, q.Now()); err != nil || !any {
 		return nil, wrap(err, "look for work")
 	}
-	l := &Lease{queue: q, token: rand.Text()}
+	l := &Lease{queue: q, token: rand.Text(), finishing: new(atomic.Bool)}
 	err := q.store.InTx(ctx, func(tx *store.Tx) error {
 		now := q.Now() // the transaction may have waited
 		w, err := q.next(ctx, tx, l.token, worker, now)
@@ -291,7 +291,7 @@ const maxFailures = 5
 func (q *Queue) endAll(ctx context.Context, items []store.Work, reason string, silent func(store.Work) bool) (n int, err error) {
 	var failed []error
 	for _, w := range items {
-		l := &Lease{queue: q, Work: w, token: w.Token, service: "queue"}
+		l := &Lease{queue: q, Work: w, token: w.Token, service: "queue", finishing: new(atomic.Bool)}
 		err := l.end(ctx, fmt.Errorf("%s (worker %s)", reason, w.Worker), 0, silent)
 		switch {
 		case err == nil:

@@ -227,6 +227,7 @@ func (p *Pool) beat(ctx context.Context, l *queue.Lease, doing *atomic.Value, st
 			last, told = time.Now(), now
 		case ctx.Err() != nil:
 			return
+		case errors.Is(err, queue.ErrLost) && l.Finishing(): // by its own end, it seems
 		case errors.Is(err, queue.ErrLost), time.Since(last) > p.Queue.LeaseTime:
 			stop(queue.ErrLost)
 			return

@@ -142,6 +142,36 @@ func TestEveryAttemptIsObserved(t *testing.T) {
 	}
 }
 
+// Work that has ended its lease itself has not lost it: a heartbeat may come before it
+// returns.
+func TestFinishedLeaseIsNotLost(t *testing.T) {
+	ended := make(chan struct{})
+	var w *work
+	w = newWork(t, func(ctx context.Context, l *queue.Lease, _ func(string)) error {
+		if err := l.Finish(ctx, func(*store.Tx) error { return nil }); err != nil {
+			return err
+		}
+		for range 30 {
+			w.Queue.Recheck()
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(10 * time.Millisecond):
+			}
+		}
+		return nil
+	})
+	w.Observe = func(_, outcome string, _ time.Duration) {
+		if outcome != worker.Done {
+			t.Errorf("observed %s", outcome)
+		}
+		close(ended)
+	}
+	if i := w.run(t, ended); i.Status != wire.Analyzed {
+		t.Errorf("the image is %s: %s", i.Status, i.Reason)
+	}
+}
+
 // Who loses his lease to somebody in the same process hears of it at once.
 func TestLostLeaseIsNoticedAtOnce(t *testing.T) {
 	begun, cause := make(chan struct{}), make(chan error, 1)
