@@ -46,15 +46,8 @@ func (c surveyed) catalogEach(ctx context.Context, list []file.Location) (packag
 		packages  []pkg.Package
 		relations []artifact.Relationship
 	}
-	all := func(yield func(file.Location) bool) {
-		for _, l := range list {
-			if !yield(l) {
-				return
-			}
-		}
-	}
 	var size atomic.Int64
-	err = gosync.Collect(&ctx, cataloging.ExecutorFile, all, func(l file.Location) (f found, err error) {
+	err = gosync.Collect(&ctx, cataloging.ExecutorFile, slices.Values(list), func(l file.Location) (f found, err error) {
 		f.packages, f.relations, err = c.catalog(ctx, &l, &size)
 		return f, err
 	}, func(_ file.Location, f found) {

@@ -59,7 +59,7 @@ func (w *watched) related(all []file.Location) []file.Location {
 
 // libraries are the identities of those executables that packages can be related by.
 func (w *watched) libraries() map[uint64]bool {
-	found, err := w.FilesByMIMEType(append(slices.Clone(executableKinds()), executablesForRelations)...)
+	found, err := w.FilesByMIMEType(slices.Concat(executableKinds(), []string{executablesForRelations})...)
 	if err != nil { // syft meets it, too, and fails
 		return nil
 	}
